@@ -1,0 +1,1 @@
+"""Events turned into read models: checkpointed, owned by one process at a time, rebuildable."""

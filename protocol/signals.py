@@ -1,0 +1,77 @@
+"""What can be said: commands, the responses they get and the events they cause.
+
+One type per kind of signal. Which resource a command touches is its ``path``; what may be done there is a row in the
+tables of ``protocol.things.resources`` and ``protocol.policies.resources``, never a class of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal, TypeAlias
+
+from protocol.identifiers import EntityId, ThingId
+from protocol.json import MISSING, JsonValue, Missing
+from protocol.pointers import Pointer
+
+Verb: TypeAlias = Literal["create", "retrieve", "modify", "merge", "delete"]
+Action: TypeAlias = Literal["created", "modified", "merged", "deleted"]
+
+Headers: TypeAlias = Mapping[str, JsonValue]
+"""Lower-case names with typed values, as ``protocol.wire.headers.read_headers`` returns them. Never changed in place."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Command:
+    """A request about one entity on the twin channel."""
+
+    entity_id: EntityId
+    verb: Verb
+    path: Pointer
+    value: JsonValue | Missing = MISSING
+    fields: str | None = None
+    headers: Headers = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RetrieveThings:
+    """A request for several things at once; unknown and unreadable ones are left out of the answer."""
+
+    thing_ids: tuple[ThingId, ...]
+    namespace: str | None = None
+    fields: str | None = None
+    headers: Headers = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """A change of one entity that has been decided; ``path`` is relative to the entity.
+
+    ``value`` is the new value (created, modified), the patch as applied (merged) or absent (deleted).
+    """
+
+    entity_id: EntityId
+    action: Action
+    path: Pointer
+    value: JsonValue | Missing = MISSING
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Response:
+    """The successful answer to a command.
+
+    ``verb`` and ``path`` differ from the command's when a modify or merge of a missing thing became a create.
+    ``headers`` are those of the response alone (etag, entity-revision ...); the edge adds what it echoes.
+    ``position`` is the log position after which the change can be read, for writes.
+    """
+
+    entity_id: EntityId
+    verb: Verb
+    path: Pointer
+    status: int
+    value: JsonValue | Missing = MISSING
+    headers: Headers = field(default_factory=dict)
+    position: int | None = None
+
+
+Signal: TypeAlias = Command | RetrieveThings

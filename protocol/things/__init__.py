@@ -1,0 +1,1 @@
+"""What follows from a command to a thing: the table of resources, decide and evolve."""

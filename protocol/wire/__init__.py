@@ -1,0 +1,1 @@
+"""How Ditto is said: topics, headers, envelopes, entity tags and their codec."""

@@ -1,0 +1,1 @@
+"""The wiring: commanding, HTTP, AMQP, projector, authentication, settings and the command line."""
