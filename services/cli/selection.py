@@ -1,0 +1,88 @@
+"""The options that choose events, shared by every command that reads the log."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Annotated
+
+import typer
+
+from eventstore.events import StreamName
+from eventstore.store import Selection
+from protocol.durations import parse_duration
+from protocol.errors import DittoError
+
+ENTITY_KINDS = ("thing", "policy")
+EVENT_TYPES = ("created", "modified", "merged", "deleted")
+
+
+def moment(text: str) -> datetime:
+    """A point in time: ISO 8601 (UTC when no zone is said), or an age such as ``90s``, ``15m``, ``2h``, ``7d``."""
+    try:
+        read = datetime.fromisoformat(text)
+    except ValueError:
+        return datetime.now(UTC) - _age(text)
+    return read if read.tzinfo else read.replace(tzinfo=UTC)
+
+
+def _age(text: str) -> timedelta:
+    try:
+        return parse_duration(text)
+    except DittoError as error:
+        raise typer.BadParameter(f"{text!r} is neither an ISO 8601 time nor an age such as 15m or 2h") from error
+
+
+def event_type(text: str) -> str:
+    """One of the stored event types."""
+    if text not in EVENT_TYPES:
+        raise typer.BadParameter(f"{text!r} is no event type; there are {', '.join(EVENT_TYPES)}")
+    return text
+
+
+def entity(text: str) -> str:
+    """A stream name: ``ns:name`` is the thing of this id, ``policy:ns:name`` the policy."""
+    kind, _, rest = text.partition(":")
+    if ":" not in text:
+        raise typer.BadParameter(f"{text!r} is no entity id; write namespace:name or policy:namespace:name")
+    return text if kind in ENTITY_KINDS and ":" in rest else f"thing:{text}"
+
+
+After = Annotated[int, typer.Option("--after", min=0, help="Only events after this log position.")]
+Since = Annotated[
+    datetime | None, typer.Option("--since", parser=moment, metavar="TIME", help="From this time on (ISO 8601) or age (15m, 2h, 7d).")
+]
+Until = Annotated[
+    datetime | None, typer.Option("--until", parser=moment, metavar="TIME", help="Before this time (ISO 8601) or age.")
+]
+Namespaces = Annotated[
+    list[str] | None, typer.Option("--namespace", "-n", metavar="NS", help="Only entities of this namespace; repeatable.")
+]
+Entity = Annotated[
+    str | None,
+    typer.Option("--entity", "-e", parser=entity, metavar="ID", help="Only this thing (ns:name) or policy (policy:ns:name)."),
+]
+Types = Annotated[
+    list[str] | None,
+    typer.Option("--type", "-t", parser=event_type, metavar="TYPE", help="created, modified, merged or deleted; repeatable."),
+]
+
+
+def select(
+    *,
+    after: int = 0,
+    since: datetime | None = None,
+    until: datetime | None = None,
+    namespaces: list[str] | None = None,
+    stream: str | None = None,
+    types: list[str] | None = None,
+) -> Selection:
+    """The selection that the options describe."""
+    prefixes = tuple(f"{kind}:{namespace}:" for namespace in namespaces or () for kind in ENTITY_KINDS)
+    return Selection(
+        after_position=after,
+        from_time=since,
+        to_time=until,
+        stream=StreamName(stream) if stream else None,
+        prefixes=prefixes,
+        types=tuple(types or ()),
+    )
