@@ -14,7 +14,7 @@ A policy that is missing brings nothing in. Source: Ditto documentation, page *b
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 from protocol.enforcement.rules import ResolvedEntry, Rule
@@ -116,16 +116,8 @@ def _taken(
 ) -> Iterator[_Entry]:
     """The entries of another policy that an import takes, under their new labels."""
     for entry in _resolved(other, policies, depth=depth, seen=seen, only=transitive):
-        if entry.importable == "implicit" or (entry.importable == "explicit" and entry.label in listed):
-            yield _Entry(
-                label=prefix + entry.label,
-                subjects=entry.subjects,
-                rules=entry.rules,
-                namespaces=entry.namespaces,
-                importable=entry.importable,
-                additions=entry.additions,
-                references=(),
-            )
+        if _importable(entry, listed):
+            yield replace(entry, label=prefix + entry.label, references=())
 
 
 def _filled(
@@ -143,13 +135,11 @@ def _filled(
     if "namespaces" in allowed:
         namespaces.extend(entry.namespaces)
     rules = tuple(rule for template in templates for rule in template.rules)
-    return _Entry(
-        label=entry.label,
+    return replace(
+        entry,
         subjects=subjects,
         rules=rules + (entry.rules if "resources" in allowed else ()),
         namespaces=tuple(dict.fromkeys(namespaces)),
-        importable=entry.importable,
-        additions=entry.additions,
         references=(),
     )
 
@@ -159,13 +149,18 @@ def _referred(
 ) -> _Entry | None:
     label, imported = str(reference.get("entry")), reference.get("import")
     if imported is None:
-        return own.get(label)
+        found = own.get(label)
+        return None if found is None or found.importable == "never" else found
     policy_id = PolicyId(str(imported))
     other = policies.get(policy_id)
     if other is None or policy_id not in imports or label not in _entries(other):
         return None
     found = _entry(policy_id, label, _entries(other)[label])
-    return None if found.importable == "never" else found
+    return found if _importable(found, frozenset(_strings(imports[policy_id].get("entries")))) else None
+
+
+def _importable(entry: _Entry, listed: frozenset[str]) -> bool:
+    return entry.importable == "implicit" or (entry.importable == "explicit" and entry.label in listed)
 
 
 def _entry(policy_id: PolicyId, label: str, value: JsonObject) -> _Entry:
