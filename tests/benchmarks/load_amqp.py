@@ -33,7 +33,8 @@ class Audience:
         self.last_at = time.perf_counter()
         at = message.body.find(b'"sent-at":')
         if at >= 0:
-            sent = float(message.body[at + 10 : at + 40].split(b",", 1)[0].split(b"}", 1)[0])
+            text = message.body[at + 10 : at + 40].split(b",", 1)[0].split(b"}", 1)[0]
+            sent = float(text.strip(b'"'))
             self.latencies.append(time.time() - sent)
         self.moved.set()
         if self.count >= self.target:
@@ -68,6 +69,7 @@ async def generate(job: dict[str, object]) -> dict[str, object]:
 
 async def _publish(connection: aiormq.abc.AbstractConnection, audience: Audience, job: dict[str, object]) -> None:
     channel = await connection.channel(publisher_confirms=False)
+    keys = int(str(job["keys"]))
     count, window, rate = int(str(job["count"])), int(str(job["window"])), float(str(job["rate"]))
     body, user = str(job["body"]), str(job["user"])
     began = time.perf_counter()
@@ -83,7 +85,7 @@ async def _publish(connection: aiormq.abc.AbstractConnection, audience: Audience
             user_id=user,
             message_id=f"{job['run']}-{number}",
         )
-        text = body.replace("{n}", str(number)).replace("{t}", repr(time.time()))
+        text = body.replace("{n}", str(number)).replace("{t}", repr(time.time())).replace("{k}", str(number % keys))
         await channel.basic_publish(
             text.encode(), exchange=str(job["exchange"]), routing_key=str(job["routing_key"]), properties=properties
         )

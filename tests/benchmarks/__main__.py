@@ -1,0 +1,102 @@
+"""``make bench``: every hot path beside its floor in one run, as a table with ratios and yardsticks.
+
+Servers are the embedded ones, private and durable (fsync on), on the same machine as the load generators.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import sys
+import tempfile
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Annotated
+from urllib.parse import urlsplit
+
+import orjson
+import typer
+import uvloop
+from rich.console import Console
+
+from eventstore.pool import create_pool
+from eventstore.postgres import PostgresEventStore
+from services.embedded.postgres import EmbeddedPostgres
+from services.embedded.rabbitmq import EmbeddedRabbitMQ
+from tests.benchmarks import fleet, paths, scale
+from tests.benchmarks.measures import Measure, report
+from tests.benchmarks.processes import twinlog
+
+PATHS = ("amqp", "http", "append", "replay", "scale")
+CONSOLE = Console(stderr=True)
+
+
+def main(
+    only: Annotated[list[str] | None, typer.Option(help=f"Measure only these of {', '.join(PATHS)}; repeatable.")] = None,
+    rounds: Annotated[int, typer.Option(min=1, help="Rounds of each path; the median counts.")] = 5,
+    json: Annotated[Path | None, typer.Option(help="Also write every figure to this file.")] = None,
+) -> None:
+    """Measure Twinlog beside the bare libraries and print the ratios."""
+    chosen = tuple(only or PATHS)
+    measures = uvloop.run(_measure(chosen, rounds))
+    Console().print(report(measures))
+    if json is not None:
+        json.write_bytes(orjson.dumps([measure.to_json() for measure in measures], option=orjson.OPT_INDENT_2))
+    sys.exit(0)
+
+
+async def _measure(chosen: tuple[str, ...], rounds: int) -> list[Measure]:
+    measures: list[Measure] = []
+    async with _servers() as (home, database_url, amqp_url):
+        if set(chosen) - {"scale"}:
+            measures += await _hot_paths(home, database_url, amqp_url, chosen, rounds)
+    if "scale" in chosen:
+        async with _servers() as (home, database_url, amqp_url):
+            measures += await scale.measure(home, database_url, amqp_url, _tell)
+    return measures
+
+
+async def _hot_paths(
+    home: Path, database_url: str, amqp_url: str, chosen: tuple[str, ...], rounds: int
+) -> list[Measure]:
+    measures: list[Measure] = []
+    async with twinlog(home / "service", database_url, amqp_url) as service:
+        bench = paths.Bench(
+            twinlog=service,
+            database_url=database_url,
+            amqp_url=amqp_url,
+            amqp_user=urlsplit(amqp_url).username or "guest",
+            rounds=rounds,
+            tell=_tell,
+        )
+        twin = await fleet.create_things(service.port)
+        if "amqp" in chosen:
+            measures += await paths.amqp(bench)
+        if "http" in chosen:
+            measures += await paths.http(bench, twin)
+        async with contextlib.AsyncExitStack() as stack:
+            pool = await stack.enter_async_context(await create_pool(database_url, max_size=2))
+            store = PostgresEventStore(pool)
+            if "replay" in chosen:
+                measures += await paths.replay(bench, store, pool)
+            if "append" in chosen:
+                measures += await paths.append(bench, store, pool)
+    return measures
+
+
+@contextlib.asynccontextmanager
+async def _servers() -> AsyncIterator[tuple[Path, str, str]]:
+    """A PostgreSQL and a RabbitMQ of the benchmark's own, gone afterwards."""
+    with tempfile.TemporaryDirectory(prefix="twinlog-bench-") as folder:
+        home = Path(folder)
+        async with EmbeddedPostgres(home) as postgres, EmbeddedRabbitMQ(home, programs=Path(".twinlog")) as rabbitmq:
+            yield home, postgres.url, rabbitmq.url
+
+
+def _tell(what: str) -> None:
+    CONSOLE.print(f"[dim]{what} …")
+
+
+if __name__ == "__main__":
+    with contextlib.suppress(asyncio.CancelledError):
+        typer.run(main)

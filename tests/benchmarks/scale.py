@@ -1,0 +1,70 @@
+"""What a fleet of 100 000 things costs: rebuild rate, memory of the process, and the time from start to ready."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import aiohttp
+
+from eventstore.migrations import migrate
+from eventstore.pool import create_pool
+from eventstore.postgres import PostgresEventStore
+from tests.benchmarks import fleet
+from tests.benchmarks.measures import Measure
+from tests.benchmarks.processes import load, twinlog
+from tests.benchmarks.paths import CONNECTIONS
+
+THINGS = 100_000
+PATIENCE_SECONDS = 300.0
+MEGABYTE = 1_048_576
+
+
+async def measure(home: Path, database_url: str, amqp_url: str, tell: Callable[[str], None]) -> list[Measure]:
+    """Seed the log, let the projector catch up with it, read every thing once, start again."""
+    catch_up = Measure(name="read models built from 100 000 created things", unit="events/s", least=20_000)
+    memory = Measure(name="resident memory, 100 000 twins built and read", unit="MB", most=250)
+    start = Measure(name="start to ready, existing data", unit="ms", most=3_000)
+    await asyncio.to_thread(migrate, database_url)
+    async with contextlib.AsyncExitStack() as stack:
+        store = PostgresEventStore(await stack.enter_async_context(await create_pool(database_url, max_size=2)))
+        tell("seeding 100 000 things")
+        await fleet.seed_log(store, THINGS)
+    tell(catch_up.name)
+    async with twinlog(home / "service", database_url, amqp_url) as service:
+        began = time.perf_counter() - 0.0
+        catch_up.twinlog.append(THINGS / (await _caught_up(service.port, began)))
+        await load("load_http", _reads(service.port))
+        memory.twinlog.append(service.resident_bytes() / MEGABYTE)
+    for _ in range(5):
+        tell(start.name)
+        async with twinlog(home / "service", database_url, amqp_url) as service:
+            start.twinlog.append(service.seconds_to_ready * 1_000)
+    return [catch_up, memory, start]
+
+
+async def _caught_up(port: int, began: float) -> float:
+    """Seconds until the twins projection has seen the whole log, by its lag in the metrics."""
+    async with aiohttp.ClientSession() as session:
+        while time.perf_counter() - began < PATIENCE_SECONDS:
+            async with session.get(f"http://127.0.0.1:{port}/metrics") as response:
+                text = await response.text()
+            if 'twinlog_projection_lag_events{projection="twins"} 0.0' in text:
+                return time.perf_counter() - began
+            await asyncio.sleep(0.05)
+    raise AssertionError("the projector did not catch up")
+
+
+def _reads(port: int) -> dict[str, object]:
+    return {
+        "port": port,
+        "method": "GET",
+        "paths": fleet.paths(count=THINGS),
+        "authorization": fleet.AUTHORIZATION,
+        "body": "",
+        "connections": CONNECTIONS,
+        "seconds": 20.0,
+    }
