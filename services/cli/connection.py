@@ -15,7 +15,7 @@ from eventstore.errors import StoreError
 from eventstore.pool import create_pool
 from eventstore.postgres import PostgresEventStore
 from services.endpoints import Endpoints, read_endpoints
-from services.settings import Settings, SettingsInvalid, read_settings
+from services.settings import Settings, SettingsInvalid, load_settings
 
 
 class Exit(IntEnum):
@@ -41,7 +41,7 @@ class Log:
 def settings() -> Settings:
     """The settings, or an end with every problem listed."""
     try:
-        return read_settings()
+        return load_settings()
     except SettingsInvalid as invalid:
         fail(str(invalid), Exit.USAGE)
 
@@ -55,3 +55,34 @@ def fail(message: str, code: Exit = Exit.FAILED) -> NoReturn:
 def endpoints(chosen: Settings) -> Endpoints | None:
     """The service that runs on the data folder, if one does."""
     return read_endpoints(chosen.home)
+
+
+@contextlib.asynccontextmanager
+async def open_log() -> AsyncIterator[Log]:
+    """The log, wherever it is; for a service that does not run, its embedded database is started for the time.
+
+    Ends the command with exit code 3 when there is no database to be found.
+    """
+    chosen = settings()
+    async with contextlib.AsyncExitStack() as stack:
+        url = await stack.enter_async_context(database_url(chosen))
+        pool = await stack.enter_async_context(await create_pool(url, max_size=2))
+        yield Log(pool=pool, store=PostgresEventStore(pool), url=url)
+
+
+@contextlib.asynccontextmanager
+async def database_url(chosen: Settings) -> AsyncIterator[str]:
+    """The configured database, that of the running service, or the embedded one started for as long as it is needed."""
+    running = endpoints(chosen)
+    if chosen.database_url is not None:
+        yield chosen.database_url.get_secret_value()
+    elif running is not None:
+        yield running.database_url
+    elif (chosen.home / "postgres").is_dir():
+        async with EmbeddedPostgres(chosen.home) as server:
+            yield server.url
+    else:
+        fail(
+            f"There is no Twinlog in {chosen.home}. Start one with `make run`, or set TWINLOG_HOME or TWINLOG_DATABASE_URL.",
+            Exit.UNREACHED,
+        )

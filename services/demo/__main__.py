@@ -24,7 +24,7 @@ from services.demo.fleet import create_twins, read_twin
 from services.demo.readings import STATIONS, Reading, Station, airports, readings
 from services.demo.service import DemoFailedError, running_service
 from services.endpoints import Endpoints
-from services.settings import read_settings
+from services.settings import load_settings
 
 AUDIENCE_PATIENCE_SECONDS = 30.0
 CONSOLE = Console()
@@ -169,7 +169,7 @@ def _print_twin(twin: dict[str, object], history: list[RecordedEvent]) -> None:
 
 
 async def _main() -> int:
-    home = read_settings().home / "demo"
+    home = load_settings().home / "demo"
     try:
         CONSOLE.print(f"Starting a Twinlog of the demonstration's own in {_short(home)} …")
         async with running_service(home) as endpoints:

@@ -92,4 +92,4 @@ async def _publish(connection: aiormq.abc.AbstractConnection, audience: Audience
 
 
 if __name__ == "__main__":
-    sys.stdout.buffer.write(orjson.dumps(uvloop.run(generate(orjson.loads(sys.argv[1])))))
+    sys.stdout.buffer.write(orjson.dumps(uvloop.run(generate(orjson.loads(sys.stdin.buffer.read())))))

@@ -110,4 +110,4 @@ async def generate(job: dict[str, object]) -> dict[str, object]:
 
 
 if __name__ == "__main__":
-    sys.stdout.buffer.write(orjson.dumps(uvloop.run(generate(orjson.loads(sys.argv[1])))))
+    sys.stdout.buffer.write(orjson.dumps(uvloop.run(generate(orjson.loads(sys.stdin.buffer.read())))))

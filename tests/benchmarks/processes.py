@@ -57,7 +57,7 @@ async def twinlog(home: Path, database_url: str, amqp_url: str, **settings: str)
         "TWINLOG_DATABASE_URL": database_url,
         "TWINLOG_AMQP_URL": amqp_url,
         "TWINLOG_BASIC_USERS": f"{USER}:{PASSWORD}",
-        "TWINLOG_LOG_LEVEL": "WARNING",
+        "TWINLOG_LOG_LEVEL": "warning",
         **settings,
     }
     began = asyncio.get_running_loop().time()
@@ -94,10 +94,11 @@ async def floor(module: str, *arguments: str) -> AsyncIterator[asyncio.subproces
 async def load(module: str, job: Mapping[str, object]) -> dict[str, Any]:
     """What a load generator reports about one job."""
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", f"tests.benchmarks.{module}", orjson.dumps(job).decode()),
+        *(sys.executable, "-m", f"tests.benchmarks.{module}"),
+        stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
     )
-    out, _ = await process.communicate()
+    out, _ = await process.communicate(orjson.dumps(job))
     assert process.returncode == 0, f"{module} failed"
     report: dict[str, Any] = orjson.loads(out)
     return report

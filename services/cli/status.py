@@ -1,0 +1,99 @@
+"""``twinlog status``: which servers answer, where the log ends, how far behind every read model is."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import Annotated
+
+import aio_pika
+import asyncpg
+import orjson
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from eventstore.errors import StoreError
+from projections.consumers import Place, places
+from services.cli.connection import Exit, endpoints, open_log, settings
+from services.cli.running import run
+
+CONNECT_SECONDS = 5.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reached:
+    """Whether a server answered, and what it said."""
+
+    server: str
+    reached: bool
+    says: str
+
+
+def status(
+    *, as_json: Annotated[bool, typer.Option("--json", help="One JSON object instead of tables.")] = False
+) -> None:
+    """Show the servers reached, the head of the log, and each read model's checkpoint and lag.
+
+    Exit code 3 when a server that should be there does not answer.
+
+    Example:
+
+      twinlog status --json | jq '.consumers[] | select(.lag > 1000)'
+    """
+    run(_status(as_json=as_json))
+
+
+async def _status(*, as_json: bool) -> None:
+    head, consumers, database = await _log()
+    servers = [database, await _broker()]
+    if as_json:
+        shown = {
+            "servers": [{"server": item.server, "reached": item.reached, "says": item.says} for item in servers],
+            "head": head,
+            "consumers": [
+                {"name": item.name, "version": item.version, "position": item.position, "lag": head - item.position}
+                for item in consumers
+            ],
+        }
+        typer.echo(orjson.dumps(shown, option=orjson.OPT_INDENT_2).decode())
+    else:
+        _print(servers, head, consumers)
+    if not all(item.reached for item in servers):
+        raise typer.Exit(Exit.UNREACHED)
+
+
+async def _log() -> tuple[int, list[Place], Reached]:
+    try:
+        async with open_log() as log:
+            version = await log.pool.fetchval("show server_version")
+            return await log.store.head(), await places(log.pool), Reached(server="PostgreSQL", reached=True, says=version)
+    except (StoreError, OSError, asyncpg.PostgresError, TimeoutError) as trouble:
+        return 0, [], Reached(server="PostgreSQL", reached=False, says=str(trouble))
+
+
+async def _broker() -> Reached:
+    chosen = settings()
+    running = endpoints(chosen)
+    url = chosen.amqp_url.get_secret_value() if chosen.amqp_url else running.amqp_url if running else None
+    if url is None or chosen.amqp_is_off:
+        return Reached(server="RabbitMQ", reached=True, says="off")
+    try:
+        async with asyncio.timeout(CONNECT_SECONDS):
+            connection = await aio_pika.connect(url)
+            await connection.close()
+    except (OSError, TimeoutError, aio_pika.exceptions.AMQPError) as trouble:
+        return Reached(server="RabbitMQ", reached=False, says=str(trouble) or type(trouble).__name__)
+    return Reached(server="RabbitMQ", reached=True, says="answers")
+
+
+def _print(servers: list[Reached], head: int, consumers: list[Place]) -> None:
+    console = Console()
+    reached = Table("server", "reached", "says", title="servers")
+    for item in servers:
+        reached.add_row(item.server, "[green]yes" if item.reached else "[red]no", item.says)
+    console.print(reached)
+    lags = Table("consumer", "version", "position", "lag", title=f"the log ends at position {head:,}")
+    for place in consumers:
+        lags.add_row(place.name, str(place.version), f"{place.position:,}", f"{head - place.position:,}")
+    console.print(lags)
