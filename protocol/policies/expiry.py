@@ -12,7 +12,7 @@ from typing import Final
 
 from protocol.errors import PolicySubjectAnnouncementInvalid, PolicySubjectExpiryInvalid
 from protocol.json import JsonObject, JsonValue
-from protocol.wire.timestamps import iso, parse_iso
+from protocol.wire.timestamps import iso, parse
 
 _BEFORE_EXPIRY: Final = re.compile(r"(\d{1,9})([smh]?)")
 _SECONDS: Final = {"s": 1, "": 1, "m": 60, "h": 3_600}
@@ -56,14 +56,15 @@ def expiry(text: JsonValue, *, now: datetime, granularity: timedelta) -> datetim
 
     Raises ``PolicySubjectExpiryInvalid`` for what is no ISO-8601 time, or is past after rounding.
     """
-    if not isinstance(text, str):
+    moment = parse(text) if isinstance(text, str) else None
+    if moment is None:
         raise PolicySubjectExpiryInvalid(str(text))
     try:
-        rounded = rounded_up(parse_iso(text), granularity)
-    except (ValueError, OverflowError) as error:
-        raise PolicySubjectExpiryInvalid(text) from error
+        rounded = rounded_up(moment, granularity)
+    except OverflowError as error:
+        raise PolicySubjectExpiryInvalid(str(text)) from error
     if rounded <= now:
-        raise PolicySubjectExpiryInvalid(text)
+        raise PolicySubjectExpiryInvalid(str(text))
     return rounded
 
 

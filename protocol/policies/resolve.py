@@ -42,14 +42,18 @@ class _Entry:
     references: tuple[JsonObject, ...]
 
 
-def resolve_policy(document: JsonObject, policies: Policies, *, roots: Iterable[PolicyId] = ()) -> tuple[ResolvedEntry, ...]:
+def resolve_policy(
+    document: JsonObject, policies: Policies, *, roots: Iterable[PolicyId] = ()
+) -> tuple[ResolvedEntry, ...]:
     """Every entry that counts for this policy. ``policies`` holds what ``policies_imported`` named."""
     entries = list(_resolved(document, policies, depth=0, seen=frozenset()))
     own_id = _id(document)
     for root in roots:
         other = policies.get(root)
         if other is not None and root != own_id:
-            entries.extend(_taken(other, f"nsimported-{root}-", frozenset(), policies, depth=1, seen=frozenset({own_id})))
+            entries.extend(
+                _taken(other, f"nsimported-{root}-", frozenset(), policies, depth=1, seen=frozenset({own_id}))
+            )
     return tuple(
         ResolvedEntry(
             label=entry.label, subjects=frozenset(entry.subjects), rules=entry.rules, namespaces=entry.namespaces
@@ -64,22 +68,28 @@ def policies_imported(document: JsonObject, policies: Policies) -> frozenset[Pol
 
 
 def _reachable(document: JsonObject, policies: Policies) -> Iterator[PolicyId]:
-    waiting = [(document, None, 0)]
-    seen: set[tuple[PolicyId, int]] = set()
+    """The policies that this one imports, and those that they are to resolve first."""
+    waiting = [(policy_id, setting, 0) for policy_id, setting in _imports(document).items()]
+    seen: set[tuple[PolicyId, frozenset[PolicyId]]] = set()
     while waiting:
-        current, wanted, depth = waiting.pop()
-        for policy_id, setting in _imports(current).items():
-            if wanted is not None and policy_id not in wanted or (policy_id, depth) in seen:
-                continue
-            seen.add((policy_id, depth))
-            yield policy_id
-            other, transitive = policies.get(policy_id), _transitive(setting)
-            if other is not None and transitive and depth < MAX_DEPTH:
-                waiting.append((other, transitive, depth + 1))  # type: ignore[arg-type]  # None stands for "all of them"
+        policy_id, setting, depth = waiting.pop()
+        transitive = _transitive(setting)
+        if (policy_id, transitive) in seen:
+            continue
+        seen.add((policy_id, transitive))
+        yield policy_id
+        other = policies.get(policy_id)
+        if other is not None and depth < MAX_DEPTH:
+            waiting.extend((key, value, depth + 1) for key, value in _imports(other).items() if key in transitive)
 
 
 def _resolved(
-    document: JsonObject, policies: Policies, *, depth: int, seen: frozenset[PolicyId], only: frozenset[PolicyId] | None = None
+    document: JsonObject,
+    policies: Policies,
+    *,
+    depth: int,
+    seen: frozenset[PolicyId],
+    only: frozenset[PolicyId] | None = None,
 ) -> Iterator[_Entry]:
     """The document's own entries with references filled in, then those it imports."""
     own_id = _id(document)
@@ -168,7 +178,9 @@ def _entry(policy_id: PolicyId, label: str, value: JsonObject) -> _Entry:
     return _Entry(
         label=label,
         subjects=_object(value.get("subjects")),
-        rules=tuple(_rule(policy_id, label, key, _object(perms)) for key, perms in _object(value.get("resources")).items()),
+        rules=tuple(
+            _rule(policy_id, label, key, _object(perms)) for key, perms in _object(value.get("resources")).items()
+        ),
         namespaces=tuple(_strings(value.get("namespaces"))),
         importable=str(value.get("importable", "implicit")),
         additions=frozenset(ADDITIONS if additions is None else _strings(additions)),

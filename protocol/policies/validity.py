@@ -21,17 +21,17 @@ def fault_of(policy: JsonObject) -> str | None:
         fault = _fault_of_entry(entry)
         if fault is not None:
             return f"the entry '{label}' {fault}"
-    if not policy.get("imports") and not _owners(policy, permanent=True):
+    if not policy.get("imports") and not owners(policy, permanent=True):
         return "no permanent subject has WRITE on policy:/"
     return None
 
 
 def may_administer(policy: JsonObject, subjects: Collection[str]) -> bool:
     """Whether one of the subjects may change the policy: WRITE on ``policy:/`` granted to it and not revoked."""
-    return not _owners(policy, permanent=False).isdisjoint(subjects)
+    return not owners(policy, permanent=False).isdisjoint(subjects)
 
 
-def _owners(policy: JsonObject, *, permanent: bool) -> set[str]:
+def owners(policy: JsonObject, *, permanent: bool) -> set[str]:
     """The subjects with WRITE on exactly ``policy:/``, of permanent subjects alone if asked for."""
     granted: set[str] = set()
     revoked: set[str] = set()

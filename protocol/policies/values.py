@@ -106,9 +106,7 @@ def read_subject(value: JsonValue, reading: Reading) -> JsonValue:
         ends = expiry(subject["expiry"], now=reading.now, granularity=reading.granularity.expiry)
         stored["expiry"] = printed(ends)
     if subject.get("announcement") is not None:
-        _, stored["announcement"] = announcement(
-            subject["announcement"], granularity=reading.granularity.announcement
-        )
+        _, stored["announcement"] = announcement(subject["announcement"], granularity=reading.granularity.announcement)
     return stored
 
 
@@ -127,7 +125,7 @@ def read_resource(value: JsonValue, reading: Reading) -> JsonValue:
     for member in ("grant", "revoke"):
         if member not in rights:
             raise JsonFieldMissing(member)
-        stored[member] = _chosen(rights[member], PERMISSIONS, JsonFormatInvalid, f"The member {member}")
+        stored[member] = _chosen(rights[member], PERMISSIONS, _wrong_type, f"The member {member}")
     return stored
 
 
@@ -160,7 +158,9 @@ def read_references(value: JsonValue, reading: Reading) -> JsonValue:
     references: list[JsonValue] = []
     for item in _array(value, PolicyEntryInvalid, "The member references"):
         if not isinstance(item, dict) or not isinstance(item.get("entry"), str):
-            raise PolicyEntryInvalid('A reference must be written as {"entry": "label"}, with "import" if it is imported.')
+            raise PolicyEntryInvalid(
+                'A reference must be written as {"entry": "label"}, with "import" if it is imported.'
+            )
         reference: JsonObject = {"entry": item["entry"]}
         if item.get("import") is not None:
             reference["import"] = PolicyId.parse(_string(item["import"], "import of a reference"))
@@ -238,6 +238,10 @@ def check_resource_key(key: str) -> str:
     return key
 
 
+def _wrong_type(text: str) -> Exception:
+    return JsonFormatInvalid("a resource", text)
+
+
 def _chosen(value: JsonValue, known: tuple[str, ...], error: Callable[[str], Exception], what: str) -> list[JsonValue]:
     items = _array(value, error, what)
     if not all(item in known for item in items):
@@ -253,11 +257,11 @@ def _array(value: JsonValue, error: Callable[[str], Exception], what: str) -> li
 
 def _object(value: JsonValue, what: str) -> JsonObject:
     if not isinstance(value, dict):
-        raise JsonFormatInvalid(f"The {what} must be a JSON object.")
+        raise JsonFormatInvalid(f"the {what}", "a JSON object")
     return value
 
 
 def _string(value: JsonValue, what: str) -> str:
     if not isinstance(value, str):
-        raise JsonFormatInvalid(f"The {what} must be a JSON string.")
+        raise JsonFormatInvalid(f"the {what}", "a JSON string")
     return value

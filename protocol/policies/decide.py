@@ -1,0 +1,183 @@
+"""What follows from a command to a policy: events and an answer, or the error that Ditto would give.
+
+Pure and total; its other half is ``evolve_policy``. Who may do it has been settled before. The order of checks is the
+resource, the form of the value, existence, entity tags, ``if-equal``, then whether the policy may be as it would be.
+Source: Ditto documentation, pages *protocol-specification-policies* and *basic-policy*.
+"""
+
+from __future__ import annotations
+
+from typing import assert_never
+
+from protocol.decision import Decision
+from protocol.errors import (
+    JsonFieldMissing,
+    PolicyConflict,
+    PolicyEntryNotFound,
+    PolicyIdNotSettable,
+    PolicyImportNotFound,
+    PolicyNotCreatable,
+    PolicyNotFound,
+    PolicyPreconditionFailed,
+    PolicyPreconditionNotModified,
+    UnknownCommand,
+)
+from protocol.identifiers import PolicyId
+from protocol.json import MISSING, JsonObject, JsonValue, Missing
+from protocol.pointers import assign, remove, resolve, text
+from protocol.policies.resources import Resource, resource_at
+from protocol.policies.soundness import PolicyContext, check_change, check_form
+from protocol.policies.state import PolicyState
+from protocol.policies.validity import may_administer
+from protocol.policies.values import Reading
+from protocol.policies.views import etag, view
+from protocol.preconditions import Preconditions
+from protocol.signals import Command, Event
+
+CONDITIONS = Preconditions(PolicyPreconditionFailed, PolicyPreconditionNotModified)
+
+
+def decide_policy(command: Command, state: PolicyState | None, context: PolicyContext) -> Decision:
+    """What the command leads to on this state, a tombstone or ``None`` meaning that there is no such policy.
+
+    Raises the ``DittoError`` to answer with.
+    """
+    resource = resource_at(command.path)
+    policy = None if state is None or state.deleted else state
+    if command.verb not in resource.verbs:
+        raise UnknownCommand(f"{command.verb} of {text(command.path)}")
+    match command.verb:
+        case "retrieve":
+            return _retrieve(command, resource, policy)
+        case "create":
+            return _create(command, resource, policy, context)
+        case "modify":
+            return _modify(command, resource, policy, context)
+        case "delete":
+            return _delete(command, resource, policy, context)
+        case "merge":
+            raise UnknownCommand("merge of a policy")
+        case _:
+            assert_never(command.verb)
+
+
+def policies_needed(command: Command) -> tuple[PolicyId, ...]:
+    """The policies whose entries a change of imports would bring in."""
+    value = command.value
+    if command.verb not in {"create", "modify"} or isinstance(value, Missing):
+        return ()
+    imports = resolve(assign({}, command.path, value), ("imports",))
+    return tuple(map(PolicyId, imports)) if isinstance(imports, dict) else ()
+
+
+def _retrieve(command: Command, resource: Resource, policy: PolicyState | None) -> Decision:
+    policy = _existing(command, policy)
+    value = view(policy, command.path, command.fields)
+    if isinstance(value, Missing):
+        raise _absent(command, resource, policy)
+    CONDITIONS.check(command, etag(policy, command.path))
+    return _answer(command, 200, value=value, taggable=True)
+
+
+def _create(command: Command, resource: Resource, policy: PolicyState | None, context: PolicyContext) -> Decision:
+    document = _whole(command, resource, context)
+    CONDITIONS.check(command, None if policy is None else etag(policy, ()))
+    if policy is not None:
+        raise PolicyConflict(policy.policy_id)
+    if command.headers.get("allow-policy-lockout") is not True and not may_administer(document, context.subjects):
+        raise PolicyNotCreatable(command.entity_id)
+    check_change(document, path=command.path, of_entry=False, context=context, before={})
+    event = Event(entity_id=command.entity_id, action="created", path=(), value=document)
+    return _answer(command, 201, verb="create", events=(event,), value=document, taggable=True)
+
+
+def _modify(command: Command, resource: Resource, policy: PolicyState | None, context: PolicyContext) -> Decision:
+    if not command.path and policy is None:
+        return _create(command, resource, None, context)
+    value = _whole(command, resource, context) if not command.path else _value(command, resource, context)
+    policy = _existing(command, policy)
+    before = resolve(policy.document, command.path)
+    CONDITIONS.check(command, None if isinstance(before, Missing) else etag(policy, command.path))
+    _check_parent(command, policy)
+    CONDITIONS.check_equal(command, before, value)
+    after = value if not command.path else assign(policy.document, command.path, value)
+    check_change(after, path=command.path, of_entry=resource.of_entry, context=context, before=policy.document)
+    fresh = isinstance(before, Missing) and not resource.always_there
+    event = Event(entity_id=policy.policy_id, action="created" if fresh else "modified", path=command.path, value=value)
+    return _answer(
+        command,
+        201 if fresh else 204,
+        events=(event,),
+        value=value if fresh else MISSING,
+        taggable=resource.taggable,
+    )
+
+
+def _delete(command: Command, resource: Resource, policy: PolicyState | None, context: PolicyContext) -> Decision:
+    policy = _existing(command, policy)
+    if isinstance(resolve(policy.document, command.path), Missing):
+        raise _absent(command, resource, policy)
+    CONDITIONS.check(command, etag(policy, command.path))
+    if command.path:
+        rest = remove(policy.document, command.path)
+        after = {} if isinstance(rest, Missing) else rest
+        check_change(after, path=command.path, of_entry=resource.of_entry, context=context, before=policy.document)
+    event = Event(entity_id=policy.policy_id, action="deleted", path=command.path)
+    return _answer(command, 204, events=(event,), taggable=False)
+
+
+def _answer(
+    command: Command,
+    status: int,
+    *,
+    verb: str | None = None,
+    events: tuple[Event, ...] = (),
+    value: JsonValue | Missing = MISSING,
+    taggable: bool,
+) -> Decision:
+    return Decision(
+        entity_id=command.entity_id,
+        verb="create" if verb == "create" else command.verb,
+        path=command.path,
+        status=status,
+        events=events,
+        value=value,
+        tag="none" if not taggable else "value" if command.path else "revision",
+    )
+
+
+def _whole(command: Command, resource: Resource, context: PolicyContext) -> JsonObject:
+    """The policy of a create or modify of ``/``: its id may be left out, but not be another one."""
+    document = _value(command, resource, context)
+    assert isinstance(document, dict)  # noqa: S101 - the reader of a whole policy returns an object
+    given = document.get("policyId")
+    if given is not None and given != command.entity_id:
+        raise PolicyIdNotSettable(str(given), command.entity_id)
+    return {"policyId": command.entity_id, **document}
+
+
+def _value(command: Command, resource: Resource, context: PolicyContext) -> JsonValue:
+    if isinstance(command.value, Missing):
+        raise JsonFieldMissing("value")
+    check_form(command.path)
+    return resource.read(command.value, Reading(now=context.now, granularity=context.granularity))
+
+
+def _existing(command: Command, policy: PolicyState | None) -> PolicyState:
+    if policy is None:
+        raise PolicyNotFound(command.entity_id)
+    return policy
+
+
+def _check_parent(command: Command, policy: PolicyState) -> None:
+    """A part of an entry or import cannot be written while the entry or import itself is missing."""
+    if len(command.path) > 2 and isinstance(resolve(policy.document, command.path[:2]), Missing):
+        error = PolicyEntryNotFound if command.path[0] == "entries" else PolicyImportNotFound
+        raise error(policy.policy_id, text(command.path[:2]))
+
+
+def _absent(command: Command, resource: Resource, policy: PolicyState) -> Exception:
+    if len(command.path) > 2 and isinstance(resolve(policy.document, command.path[:2]), Missing):
+        missing = PolicyEntryNotFound if command.path[0] == "entries" else PolicyImportNotFound
+        return missing(policy.policy_id, text(command.path[:2]))
+    return resource.not_found(policy.policy_id, text(command.path))
