@@ -3,34 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import structlog
 
 from eventstore.events import RecordedEvent
 from eventstore.store import EVERYTHING, EventStore, Selection
-from projections.leases import TERMS, Lease, LeaseLost, Terms, take, work_under
-from projections.statements import Connection, Pool, statement
+from projections.leases import TERMS, Lease, LeaseLost, Terms, fenced, take, work_under
+from projections.pages import closing
+from projections.statements import Pool
 from projections.trouble import TROUBLE, pauses
 
 log = structlog.get_logger(__name__)
-
-
-async def advance(connection: Connection, lease: Lease, position: int) -> None:
-    """Move the checkpoint to ``position``, fenced; raises ``LeaseLost`` if another owner has taken over.
-
-    The first statement of a transaction: it locks the consumer's row, so that owners never work at the same time.
-    """
-    asked_at = time.monotonic()
-    kept = await connection.fetchval(
-        statement("advance_checkpoint"), lease.name, lease.token, position, lease.terms.lasts
-    )
-    if kept is None:
-        raise LeaseLost(lease.name)
-    lease.renewed(asked_at)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -46,14 +34,15 @@ class Turn:
 
     async def batches(self) -> AsyncIterator[Sequence[RecordedEvent]]:
         """Everything selected after the checkpoint, catching up and then live, for ever."""
-        selection = _after(self.selection, self.position)
-        async for batch in self.store.subscribe(selection, page_size=self.page_size):
-            yield batch
+        selection = replace(self.selection, after_position=max(self.selection.after_position, self.position))
+        async with closing(self.store.subscribe(selection, page_size=self.page_size)) as batches:
+            async for batch in batches:
+                yield batch
 
     async def advance(self, position: int) -> None:
         """Everything up to ``position`` is dealt with, for good; raises ``LeaseLost`` when fenced off."""
-        async with self.pool.acquire() as connection, connection.transaction():
-            await advance(connection, self.lease, position)
+        async with fenced(self.pool, self.lease, position):
+            pass
         self.position = position
 
 
@@ -112,6 +101,10 @@ class CheckpointedReader:
         )
 
 
+_SETTLED = 5.0
+"""Seconds of undisturbed work after which the next trouble counts as a new one."""
+
+
 async def own(
     pool: Pool,
     name: str,
@@ -123,29 +116,20 @@ async def own(
 ) -> None:
     """Do ``work`` under the lease ``name``, again and again while the lease or the database gets lost."""
     waits = pauses()
+    taken_at = math.inf
     while True:
         try:
             lease = await take(pool, name, version=version, owner=owner, terms=terms)
+            taken_at = time.monotonic()
             log.info("lease_taken", consumer=name, token=lease.token, position=lease.position)
-            waits = pauses()
             await work_under(pool, lease, work)
         except LeaseLost:
             log.warning("lease_lost", consumer=name)
         except TROUBLE as trouble:
+            if time.monotonic() - taken_at > _SETTLED:
+                waits = pauses()
             pause = next(waits)
             log.warning("consumer_trouble", consumer=name, reason=str(trouble), retry_in=pause)
             await asyncio.sleep(pause)
         else:
             return
-
-
-def _after(selection: Selection, position: int) -> Selection:
-    return Selection(
-        after_position=max(selection.after_position, position),
-        to_position=selection.to_position,
-        from_time=selection.from_time,
-        to_time=selection.to_time,
-        stream=selection.stream,
-        prefixes=selection.prefixes,
-        types=selection.types,
-    )

@@ -10,13 +10,14 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import TypeVar
 
 import structlog
 
-from projections.statements import Pool, statement
+from projections.statements import Connection, Pool, statement
 from projections.trouble import TROUBLE
 
 T = TypeVar("T")
@@ -44,7 +45,11 @@ class LeaseLost(Exception):  # noqa: N818  (it says what happened; nothing is wr
 
 @dataclass(slots=True, kw_only=True)
 class Lease:
-    """The right to act as ``name`` until it is lost; ``version`` and ``position`` as found when it was taken."""
+    """The right to act as ``name`` until it is lost; ``version`` and ``position`` as found when it was taken.
+
+    ``fenced`` counts our open transactions that hold the consumer's row. Meanwhile nobody can take the lease, however
+    long they last, and a renewal could only wait for them.
+    """
 
     name: str
     owner: str
@@ -53,6 +58,7 @@ class Lease:
     position: int
     terms: Terms
     good_until: float = field(default=0.0)
+    fenced: int = field(default=0)
 
     def renewed(self, asked_at: float) -> None:
         """Note a renewal that was sent at ``asked_at`` (monotonic) and succeeded."""
@@ -89,7 +95,9 @@ async def release(pool: Pool, lease: Lease) -> None:
 async def keep(pool: Pool, lease: Lease) -> None:
     """Renew for ever; raises ``LeaseLost`` when another owner was seen or time ran out."""
     while True:
-        await asyncio.sleep(min(lease.terms.renew, max(lease.good_until - time.monotonic(), 0)))
+        await asyncio.sleep(min(lease.terms.renew, max(lease.good_until - time.monotonic(), 0.01)))
+        if lease.fenced:
+            continue
         asked_at = time.monotonic()
         if asked_at >= lease.good_until:
             raise LeaseLost(lease.name)
@@ -101,9 +109,40 @@ async def keep(pool: Pool, lease: Lease) -> None:
         except TROUBLE as trouble:
             log.warning("lease_renewal_failed", consumer=lease.name, reason=str(trouble))
             continue
-        if kept is None:
+        if kept is not None:
+            lease.renewed(asked_at)
+        elif not lease.fenced:
             raise LeaseLost(lease.name)
-        lease.renewed(asked_at)
+
+
+@asynccontextmanager
+async def fenced(pool: Pool, lease: Lease, position: int) -> AsyncIterator[Connection]:
+    """A transaction that ends with the checkpoint at ``position``, or leaves no trace.
+
+    Raises ``LeaseLost`` before the body if another owner has taken over. The checkpoint comes first, because it locks
+    the consumer's row: owners never write at the same time, and a take-over or swap waits for the end or comes before.
+    """
+    async with pool.acquire() as connection:
+        lease.fenced += 1
+        try:
+            async with connection.transaction():
+                await advance(connection, lease, position)
+                yield connection
+                if time.monotonic() > lease.good_until - lease.terms.renew:
+                    await advance(connection, lease, position)
+        finally:
+            lease.fenced -= 1
+
+
+async def advance(connection: Connection, lease: Lease, position: int) -> None:
+    """Move the checkpoint inside the connection's transaction; raises ``LeaseLost`` when fenced off."""
+    asked_at = time.monotonic()
+    kept = await connection.fetchval(
+        statement("advance_checkpoint"), lease.name, lease.token, position, lease.terms.lasts
+    )
+    if kept is None:
+        raise LeaseLost(lease.name)
+    lease.renewed(asked_at)
 
 
 async def work_under(pool: Pool, lease: Lease, work: Callable[[Lease], Awaitable[T]]) -> T:

@@ -1,20 +1,20 @@
-"""The SQL of the read models: one file per statement, read once."""
+"""The SQL of the read models: one file per statement in ``projections/sql``."""
 
 from __future__ import annotations
 
 from functools import cache
-from importlib import resources
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TypeAlias
 
-if TYPE_CHECKING:
-    import asyncpg
-    from asyncpg.pool import PoolConnectionProxy
+from eventstore import statements
+from eventstore.pool import Connection as OwnConnection
+from eventstore.pool import Pool, PooledConnection
 
-Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
-Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record] | PoolConnectionProxy[asyncpg.Record]"
+__all__ = ["Connection", "Pool", "statement"]
+
+Connection: TypeAlias = OwnConnection | PooledConnection
 
 
 @cache
 def statement(name: str) -> str:
-    """The text of ``sql/<name>.sql``; the same string each time, so that drivers find it prepared."""
-    return resources.files("projections").joinpath("sql", f"{name}.sql").read_text(encoding="utf-8")
+    """The text of ``<name>.sql``; the same string each time, so that the driver finds it prepared."""
+    return statements.statement(name, package="projections.sql")

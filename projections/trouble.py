@@ -6,7 +6,10 @@ from collections.abc import Iterator
 
 import asyncpg
 
+from eventstore.errors import StoreUnavailable
+
 TROUBLE = (
+    StoreUnavailable,
     OSError,  # includes TimeoutError and every refused or broken connection
     asyncpg.InterfaceError,
     asyncpg.PostgresConnectionError,
@@ -17,6 +20,10 @@ TROUBLE = (
     asyncpg.LockNotAvailableError,
 )
 """Connections lost, servers that start or stop, too many connections, deadlocks: try again later."""
+
+
+# The driver's errors are taken as they are here, because rollback and retry are all that follows from any of them;
+# what readers of the read models see is translated by ``eventstore.errors``.
 
 
 def pauses(first: float = 0.05, longest: float = 2.0) -> Iterator[float]:
