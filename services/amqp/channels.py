@@ -70,11 +70,19 @@ class Outbox:
         self._connection = connection
         self._pieces: list[bytes] = []
         self._filled = asyncio.Event()
+        self._flushed: list[asyncio.Future[None]] = []
 
     def write(self, frames: bytes) -> None:
         """Send whole frames, in the order of the calls."""
         self._pieces.append(frames)
         self._filled.set()
+
+    async def flush(self) -> None:
+        """Return when everything written so far has been handed to the system."""
+        flushed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._flushed.append(flushed)
+        self._filled.set()
+        await flushed
 
     async def run(self) -> None:
         """Send for ever."""
@@ -84,9 +92,13 @@ class Outbox:
             self._filled.clear()
             payload = b"".join(self._pieces)
             self._pieces.clear()
+            flushed, self._flushed = self._flushed, []
             sent: asyncio.Future[None] = loop.create_future()
             await self._connection.write_queue.put(ChannelFrame(payload, should_close=False, drain_future=sent))
             await sent
+            for waiting in flushed:
+                if not waiting.done():
+                    waiting.set_result(None)
 
 
 class ConsumingChannel:

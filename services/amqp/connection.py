@@ -20,7 +20,7 @@ from services.amqp.topology import Topology, TopologyConflict, declare
 log = structlog.get_logger(__name__)
 
 
-class SessionEnded(Exception):  # noqa: N818 - says what happened; nothing is wrong with the program
+class SessionEnded(Exception):
     """A session cannot go on and wants to begin anew, on a new connection."""
 
 
@@ -77,7 +77,7 @@ class Link:
         self.problem: str | None = None
         self.sessions = 0
         self._url = URL(url).update_query(heartbeat=str(heartbeat), name=f"twinlog {name}")
-        self._topology = topology
+        self.topology = topology
         self._connect_seconds = connect_seconds
         self._backoff = backoff or Backoff()
         self._chance = chance
@@ -120,7 +120,7 @@ class Link:
             if outer.transport is None:
                 raise SessionEnded("the connection was lost while it was made")
             connection = outer.transport.connection
-            await declare(connection, self._topology)
+            await declare(connection, self.topology)
             self.problem = None
             self.sessions += 1
             self._enter(LinkState.CONNECTED)

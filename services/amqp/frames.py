@@ -22,6 +22,7 @@ _CONTENT: Final = struct.Struct(">BHIHHQ")
 _ACKNOWLEDGE: Final = struct.Struct(">BHIHHQBB")
 _LONG: Final = struct.Struct(">I")
 _SIGNED: Final = struct.Struct(">cq")
+_EVENT: Final = struct.Struct(">10sq10sq")
 
 _METHOD, _HEADER, _BODY = 1, 2, 3
 _BASIC, _PUBLISH, _ACK = 60, 40, 80
@@ -50,6 +51,18 @@ def table(entries: Iterable[tuple[str, str | int]]) -> bytes:
             parts.append(b"S" + _LONG.pack(len(data)) + data)
     body = b"".join(parts)
     return _LONG.pack(len(body)) + body
+
+
+@lru_cache(maxsize=16_384)
+def _stream_entry(stream: str) -> bytes:
+    data = stream.encode()
+    return b"\x06streamS" + _LONG.pack(len(data)) + data
+
+
+def event_headers(stream: str, revision: int, position: int) -> bytes:
+    """The table ``{stream, revision, position}``, as ``table`` would pack it, with the stream's part kept."""
+    entry = _stream_entry(stream)
+    return _LONG.pack(len(entry) + 36) + entry + _EVENT.pack(b"\x08revisionl", revision, b"\x08positionl", position)
 
 
 def persistent_properties(
@@ -86,7 +99,7 @@ def persistent_properties(
     return flags.to_bytes(2, "big") + b"".join(parts)
 
 
-@lru_cache(maxsize=65_536)
+@lru_cache(maxsize=16_384)
 def publish_method(channel: int, exchange: str, routing_key: str) -> bytes:
     """The ``basic.publish`` frame; the same for every message from one channel to one address."""
     arguments = b"\x00\x00" + short_string(exchange) + short_string(routing_key) + b"\x00"

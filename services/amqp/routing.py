@@ -25,7 +25,7 @@ LONGEST_ACTION = 16
 _ESCAPED = re.compile(r"[.*#%~\s]")
 
 
-@lru_cache(maxsize=65_536)
+@lru_cache(maxsize=16_384)
 def routing_prefix(stream: str) -> str | None:
     """The routing key of a stream's events up to the action, with the dot; None if the stream is not published."""
     category, _, entity = stream.partition(":")
@@ -35,9 +35,9 @@ def routing_prefix(stream: str) -> str | None:
     namespace, _, name = entity.partition(":")
     space, word = namespace or "_", _ESCAPED.sub(_percent, name)
     if _too_long(group, space, word):
-        word = _hashed(name)
+        word = hashed(name)
     if _too_long(group, space, word):
-        space = _hashed(namespace)
+        space = hashed(namespace)
     return f"{group}.{space}.{word}."
 
 
@@ -49,5 +49,6 @@ def _percent(match: re.Match[str]) -> str:
     return "".join(f"%{byte:02X}" for byte in match.group().encode())
 
 
-def _hashed(text: str) -> str:
+def hashed(text: str) -> str:
+    """A short stand-in for a name that is too long."""
     return "~" + blake2b(text.encode(), digest_size=16).hexdigest()

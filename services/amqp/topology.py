@@ -10,7 +10,7 @@ from aiormq.exceptions import AMQPChannelError
 DECLARE_SECONDS = 20.0
 
 
-class TopologyConflict(Exception):  # noqa: N818 - named as the sentence it is: the topology conflicts
+class TopologyConflict(Exception):
     """Something exists in the broker under one of our names, but not as we need it; the message says what to do."""
 
 
