@@ -2,11 +2,23 @@
 
 from __future__ import annotations
 
-from typing import TypeAlias
+import re
+from functools import lru_cache
+from typing import Final, TypeAlias
+
+from protocol.errors import PolicyIdInvalid, ThingIdInvalid
+
+MAX_LENGTH: Final = 256
+
+_form = re.compile(r"(?:[a-zA-Z]\w*(?:[.\-][a-zA-Z]\w*)*)?:[^\x00-\x1F\x7F-\xFF/]+", re.ASCII)
 
 
 class NamespacedId(str):
-    """A valid ``namespace:name``; what things and policies have in common."""
+    r"""A valid ``namespace:name``; what things and policies have in common.
+
+    The namespace is empty or segments ``[a-zA-Z]\w*`` joined by ``.`` or ``-``; the name has neither ``/`` nor
+    characters of U+0000-1F and U+007F-FF; 256 characters in all (Ditto page *basic-namespaces-and-names*).
+    """
 
     __slots__ = ()
 
@@ -26,11 +38,44 @@ class ThingId(NamespacedId):
 
     __slots__ = ()
 
+    @staticmethod
+    def parse(text: str) -> ThingId:
+        """The id that the text spells, or ``ThingIdInvalid``."""
+        return _thing_id(text)
+
 
 class PolicyId(NamespacedId):
     """The id of a policy."""
 
     __slots__ = ()
 
+    @staticmethod
+    def parse(text: str) -> PolicyId:
+        """The id that the text spells, or ``PolicyIdInvalid``."""
+        return _policy_id(text)
+
 
 EntityId: TypeAlias = ThingId | PolicyId
+
+
+def with_default_namespace(text: str, namespace: str) -> str:
+    """``:name`` in the default namespace, as edges do for entities about to be created; other text as it is."""
+    return namespace + text if text.startswith(":") else text
+
+
+@lru_cache(maxsize=16384)
+def _thing_id(text: str) -> ThingId:
+    if not _valid(text):
+        raise ThingIdInvalid(text)
+    return ThingId(text)
+
+
+@lru_cache(maxsize=16384)
+def _policy_id(text: str) -> PolicyId:
+    if not _valid(text):
+        raise PolicyIdInvalid(text)
+    return PolicyId(text)
+
+
+def _valid(text: str) -> bool:
+    return len(text) <= MAX_LENGTH and _form.fullmatch(text) is not None

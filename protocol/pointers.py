@@ -1,9 +1,118 @@
-"""JSON pointers as Ditto reads them: a tuple of keys, ``()`` being the root."""
+"""JSON pointers as Ditto reads them: a tuple of keys, ``()`` being the root.
+
+They lead through objects only, never into arrays (Ditto documentation page *basic-thing* and the JSON library of its
+Java implementation). Nothing here changes a document: a change is a new document that shares what stayed the same.
+"""
 
 from __future__ import annotations
 
-from typing import TypeAlias
+import re
+from functools import lru_cache
+from typing import Final, TypeAlias
+
+from protocol.errors import JsonKeyInvalid, JsonPointerInvalid
+from protocol.json import MISSING, JsonObject, JsonValue, Missing
 
 Pointer: TypeAlias = tuple[str, ...]
 
 ROOT: Pointer = ()
+
+MAX_KEY_LENGTH: Final = 256
+
+_key = re.compile(r"[^\x00-\x1F\x7F-\xFF/]{1,256}")
+_open_ended = re.compile(r"(/entries/[^/]+/(?:subjects|resources))/(.+)", re.DOTALL)
+
+
+def check_key(key: str) -> str:
+    """The key itself if it may name a member: 1 to 256 characters, no ``/``, none of U+0000-1F and U+007F-FF."""
+    if _key.fullmatch(key) is None:
+        raise JsonKeyInvalid(key)
+    return key
+
+
+@lru_cache(maxsize=16384)
+def parse(text: str) -> Pointer:
+    """The keys of ``/a/b``; ``/`` and empty text are the root. The slash in front may be missing, one behind is ignored.
+
+    ``~0`` stands for ``~``. Unlike RFC 6901, ``~1`` stays as it is, because a key can never contain a slash. An empty
+    key is ``JsonPointerInvalid``, a key that may not be is ``JsonKeyInvalid``.
+    """
+    inner = text.removeprefix("/").removesuffix("/") if text != "//" else "/"
+    if not inner:
+        return ROOT
+    keys = inner.split("/")
+    if "" in keys:
+        raise JsonPointerInvalid(text)
+    return tuple(check_key(unescape(key)) for key in keys)
+
+
+@lru_cache(maxsize=4096)
+def parse_policy_path(text: str) -> Pointer:
+    """Like ``parse``, but whatever follows ``subjects/`` or ``resources/`` of an entry is one key, slashes and all.
+
+    ``/entries/owner/resources/thing:/features/a`` has four keys (Ditto documentation page *basic-policy*).
+    """
+    match = _open_ended.fullmatch(text if text.startswith("/") else "/" + text)
+    if match is None or match[2] == "/":
+        return parse(text)
+    return (*parse(match[1]), unescape(match[2]))
+
+
+def text(pointer: Pointer) -> str:
+    """The pointer as text; what ``parse`` reads back as the same keys."""
+    return "/" + "/".join([escape(key) for key in pointer])
+
+
+def escape(key: str) -> str:
+    """The key as it stands in a pointer's text."""
+    return key.replace("~", "~0") if "~" in key else key
+
+
+def unescape(key: str) -> str:
+    """The key that stands in a pointer's text."""
+    return key.replace("~0", "~") if "~" in key else key
+
+
+def resolve(document: JsonValue | Missing, pointer: Pointer) -> JsonValue | Missing:
+    """What the document has at the pointer. Shared with the document, so never to be changed in place."""
+    value = document
+    for key in pointer:
+        if not isinstance(value, dict) or key not in value:
+            return MISSING
+        value = value[key]
+    return value
+
+
+def assign(document: JsonValue | Missing, pointer: Pointer, value: JsonValue) -> JsonValue:
+    """A document that has ``value`` at the pointer; missing parents and parents that are no objects become objects."""
+    if not pointer:
+        return value
+    parents = _objects_along(document, pointer)
+    for key, parent in zip(reversed(pointer), reversed(parents), strict=True):
+        value = parent | {key: value}
+    return value
+
+
+def remove(document: JsonValue, pointer: Pointer) -> JsonValue | Missing:
+    """A document without the member at the pointer; the same document if it has none; nothing for the root."""
+    if not pointer:
+        return MISSING
+    if resolve(document, pointer) is MISSING:
+        return document
+    *above, holder = _objects_along(document, pointer)
+    last = pointer[-1]
+    value: JsonValue = {key: member for key, member in holder.items() if key != last}
+    for key, parent in zip(reversed(pointer[:-1]), reversed(above), strict=True):
+        value = parent | {key: value}
+    return value
+
+
+def _objects_along(document: JsonValue | Missing, pointer: Pointer) -> list[JsonObject]:
+    """The objects that hold each key of the pointer, outermost first; empty ones where there are none."""
+    objects: list[JsonObject] = []
+    value = document
+    for key in pointer:
+        holder = value if isinstance(value, dict) else {}
+        objects.append(holder)
+        value = holder.get(key, MISSING)
+    return objects

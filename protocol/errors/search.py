@@ -1,0 +1,72 @@
+"""Errors of the search."""
+
+from __future__ import annotations
+
+from protocol.errors.base import DittoError
+
+
+class SearchQueryTimeExceeded(DittoError):
+    """The query took longer than its limit."""
+
+    code = "thing-search:query.time.exceeded"
+    status = 408
+    hint = "Narrow the filter or the namespaces."
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(f"The query took longer than {seconds:g} s.")
+
+
+class SearchNamespacesInvalid(DittoError):
+    """A namespace that cannot be searched."""
+
+    code = "thing-search:search.namespaces.invalid"
+    status = 400
+    hint = "Give a comma separated list of namespaces."
+
+
+class SearchOptionInvalid(DittoError):
+    """An unknown or malformed option, a size out of range, or a cursor that does not fit."""
+
+    code = "thing-search:search.option.invalid"
+    status = 400
+    hint = "Use sort(+path,-path), size(1 to 200) and cursor(...)."
+
+    def __init__(self, option: str, reason: str) -> None:
+        super().__init__(f"The search option '{option[:200]}' cannot be used: {reason}.")
+
+
+class SearchSubscriptionAborted(DittoError):
+    """A search subscription failed in the service."""
+
+    code = "thing-search:subscription.aborted"
+    status = 500
+
+
+class SearchSubscriptionNotFound(DittoError):
+    """``request`` or ``cancel`` for a search subscription that does not exist."""
+
+    code = "thing-search:subscription.not.found"
+    status = 404
+    hint = "Subscribe anew; idle subscriptions end by themselves."
+
+    def __init__(self, subscription_id: str) -> None:
+        super().__init__(f"There is no search subscription '{subscription_id[:200]}'.")
+
+
+class SearchSubscriptionProtocolError(DittoError):
+    """A rule of the streaming protocol was broken."""
+
+    code = "thing-search:subscription.protocol.error"
+    status = 400
+    hint = "Request a positive number of pages, and nothing after the end."
+
+
+class SearchSubscriptionTimeout(DittoError):
+    """A search subscription was idle for too long."""
+
+    code = "thing-search:subscription.timeout"
+    status = 408
+    hint = "Subscribe anew and request pages without long pauses."
+
+    def __init__(self, subscription_id: str) -> None:
+        super().__init__(f"The search subscription '{subscription_id[:200]}' was idle for too long.")
