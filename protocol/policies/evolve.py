@@ -1,0 +1,54 @@
+"""The next state of a policy after an event; never fails on a recorded event."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import assert_never
+
+from protocol.identifiers import PolicyId
+from protocol.json import JsonObject, JsonValue, Missing
+from protocol.merge_patch import apply, at
+from protocol.pointers import Pointer, assign, remove
+from protocol.policies.state import PolicyState
+from protocol.signals import Event
+
+
+def evolve_policy(state: PolicyState | None, event: Event, *, revision: int, timestamp: datetime) -> PolicyState:
+    """The state after ``event``, which got ``revision`` and was recorded at ``timestamp``."""
+    policy_id = PolicyId(event.entity_id)
+    before: JsonObject = state.document if state is not None else {"policyId": policy_id}
+    deleted = event.action == "deleted" and not event.path
+    fresh = state is None or state.deleted
+    return PolicyState(
+        policy_id=policy_id,
+        document=before if deleted else _document(before, event),
+        revision=revision,
+        created=timestamp if state is None or fresh else state.created,
+        modified=timestamp,
+        deleted=deleted,
+    )
+
+
+def _document(before: JsonObject, event: Event) -> JsonObject:
+    match event.action:
+        case "created" | "modified":
+            return _assigned(before, event.path, event.value)
+        case "merged":
+            return _merged(before, event.path, event.value)
+        case "deleted":
+            return _or(before, remove(before, event.path))
+        case _:
+            assert_never(event.action)
+
+
+def _assigned(before: JsonObject, path: Pointer, value: JsonValue | Missing) -> JsonObject:
+    return before if isinstance(value, Missing) else _or(before, assign(before, path, value))
+
+
+def _merged(before: JsonObject, path: Pointer, patch: JsonValue | Missing) -> JsonObject:
+    return before if isinstance(patch, Missing) else _or(before, apply(before, at(path, patch)))
+
+
+def _or(before: JsonObject, after: JsonValue | Missing) -> JsonObject:
+    """What came out, or what was there before if that is no document."""
+    return after if isinstance(after, dict) else before

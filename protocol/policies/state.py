@@ -1,0 +1,38 @@
+"""What a policy is at one moment, and the policy that a thing gets when nobody says which."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from protocol.identifiers import PolicyId
+from protocol.json import JsonObject
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PolicyState:
+    """A policy after its event number ``revision``; ``document`` holds policyId, entries and imports."""
+
+    policy_id: PolicyId
+    document: JsonObject
+    revision: int
+    created: datetime
+    modified: datetime
+    deleted: bool = False
+
+
+def default_policy(policy_id: PolicyId, subject: str) -> JsonObject:
+    """The policy of a thing that is created without one: its creator may do everything (page *basic-policy*)."""
+    return {
+        "policyId": policy_id,
+        "entries": {
+            "DEFAULT": {
+                "subjects": {subject: {"type": "generated"}},
+                "resources": {
+                    resource: {"grant": ["READ", "WRITE"], "revoke": []}
+                    for resource in ("thing:/", "policy:/", "message:/")
+                },
+                "importable": "implicit",
+            }
+        },
+    }

@@ -1,0 +1,81 @@
+"""How events and states are written down: the stored forms, which outlive the names in the code.
+
+An event is stored as its action, its path as pointer text, its value as JSON text and its headers as JSON text; the
+stream's name tells the entity. A state is stored as one JSON object, the document with ``_metadata`` beside it.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import get_args
+
+from protocol.entities import EntityState
+from protocol.identifiers import PolicyId
+from protocol.json import MISSING, JsonObject, Missing, dump, parse
+from protocol.pointers import parse as parse_path
+from protocol.pointers import parse_policy_path, text
+from protocol.policies.state import PolicyState
+from protocol.signals import Action, Event, Headers
+from protocol.streams import entity_of
+from protocol.things.state import ThingState
+
+_DEPTH = 1000
+"""What was stored is read whatever limits hold by now."""
+
+_ACTIONS: dict[str, Action] = {action: action for action in get_args(Action)}
+
+
+def store_event(event: Event, headers: Headers) -> tuple[str, str, bytes | None, bytes]:
+    """Type, path, value and headers of the event as the log keeps them; no value is ``None``, JSON null is ``null``."""
+    value = None if isinstance(event.value, Missing) else dump(event.value)
+    return event.action, text(event.path), value, dump(dict(headers))
+
+
+def restore_event(stream: str, type_: str, path: str, value: bytes | None) -> Event:
+    """The event that was stored; ``ValueError`` for a stream or type that this service never wrote."""
+    action = _ACTIONS.get(type_)
+    if action is None:
+        raise ValueError(f"no event of a thing or policy: {type_!r}")
+    entity_id = entity_of(stream)
+    return Event(
+        entity_id=entity_id,
+        action=action,
+        path=parse_policy_path(path) if isinstance(entity_id, PolicyId) else parse_path(path),
+        value=MISSING if value is None else parse(value, max_depth=_DEPTH),
+    )
+
+
+def store_state(state: EntityState) -> bytes:
+    """The state as one JSON object; revision, times and the mark of deletion are kept beside it, not in it."""
+    if isinstance(state, ThingState) and state.metadata:
+        return dump({**state.document, "_metadata": state.metadata})
+    return dump(state.document)
+
+
+def restore_state(
+    stream: str, json: bytes, *, revision: int, created: datetime, modified: datetime, deleted: bool
+) -> EntityState:
+    """The state that was stored for the entity of the stream."""
+    entity_id = entity_of(stream)
+    stored = parse(json, max_depth=_DEPTH)
+    document: JsonObject = stored if isinstance(stored, dict) else {}
+    if isinstance(entity_id, PolicyId):
+        return PolicyState(
+            policy_id=entity_id,
+            document=document,
+            revision=revision,
+            created=created,
+            modified=modified,
+            deleted=deleted,
+        )
+    metadata = document.pop("_metadata", None)
+    return ThingState(
+        thing_id=entity_id,
+        document=document,
+        revision=revision,
+        created=created,
+        modified=modified,
+        size=len(json),
+        deleted=deleted,
+        metadata=metadata if isinstance(metadata, dict) else {},
+    )

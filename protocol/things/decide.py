@@ -1,0 +1,230 @@
+"""What follows from a command to a thing: events and an answer, or the error that Ditto would give.
+
+Pure and total; its other half is ``evolve``. The order of checks is the resource, the form of the value, existence,
+entity tags, ``if-equal``, limits. Who may do it has been settled before.
+Source: Ditto documentation, pages *protocol-specification-things* and *protocol-specification-things-merge*.
+"""
+
+from __future__ import annotations
+
+from typing import assert_never
+
+from protocol import merge_patch, sizes
+from protocol.errors import (
+    FeatureNotFound,
+    JsonFieldMissing,
+    JsonInvalid,
+    PreconditionFailed,
+    ThingConflict,
+    ThingIdNotSettable,
+    ThingNotFound,
+    ThingTooLarge,
+    UnknownPath,
+)
+from protocol.identifiers import ThingId
+from protocol.json import MISSING, JsonObject, JsonValue, Missing, same
+from protocol.pointers import ROOT, check_key, resolve, text
+from protocol.signals import Command, Event
+from protocol.things.creation import created_thing
+from protocol.things.decision import Context, Decision, Limits
+from protocol.things.evolve import changed, size_after
+from protocol.things.json_patch import translated
+from protocol.things.merging import checked_patch, minimized
+from protocol.things.preconditions import check_tags, if_equal
+from protocol.things.resources import Resource, resource_at
+from protocol.things.state import ThingState, living
+from protocol.things.values import depth
+from protocol.things.views import absence, view
+
+
+def decide(command: Command, state: ThingState | None, context: Context) -> Decision:
+    """What the command leads to on this state, a tombstone or ``None`` meaning that there is no such thing.
+
+    ``entities_needed`` tells beforehand what the context must hold. Raises the ``DittoError`` to answer with.
+    """
+    command = translated(command, state)
+    resource = resource_at(command.path)
+    thing = living(state)
+    match command.verb:
+        case "retrieve":
+            return _retrieve(command, thing, context)
+        case "create":
+            return _create(command, resource, thing, context)
+        case "modify":
+            return _modify(command, resource, thing, context)
+        case "merge":
+            return _merge(command, resource, thing, context)
+        case "delete":
+            return _delete(command, resource, thing)
+        case _:
+            assert_never(command.verb)
+
+
+def _retrieve(command: Command, thing: ThingState | None, context: Context) -> Decision:
+    thing = _existing(command, thing)
+    policy_id = thing.policy_id
+    policy = None if policy_id is None else context.policies.get(policy_id)
+    value = view(thing, command.path, command.fields, policy)
+    if isinstance(value, Missing):
+        raise absence(thing, command.path)
+    check_tags(command, thing)
+    return Decision(
+        thing_id=thing.thing_id,
+        verb="retrieve",
+        path=command.path,
+        status=200,
+        value=value,
+        tag="value" if command.path else "revision",
+    )
+
+
+def _create(command: Command, resource: Resource, thing: ThingState | None, context: Context) -> Decision:
+    if "create" not in resource.verbs:
+        raise UnknownPath(text(command.path))
+    body = _whole(command, resource, context.limits)
+    check_tags(command, thing)
+    if thing is not None:
+        raise ThingConflict(thing.thing_id)
+    return _creation(command, body, context)
+
+
+def _creation(command: Command, body: JsonObject, context: Context) -> Decision:
+    events = created_thing(command, body, context)
+    _check_size(None, events[0], context.limits)
+    return Decision(
+        thing_id=_thing_id(command),
+        verb="create",
+        path=ROOT,
+        status=201,
+        events=events,
+        value=events[0].value,
+        tag="revision",
+    )
+
+
+def _modify(command: Command, resource: Resource, thing: ThingState | None, context: Context) -> Decision:
+    if not command.path:
+        return _replace(command, resource, thing, context)
+    value = resource.known(_checked(command, resource, context.limits))
+    thing = _existing(command, thing)
+    check_tags(command, thing)
+    if resource.in_feature and resolve(thing.document, command.path[:2]) is MISSING:
+        raise FeatureNotFound(thing.thing_id, text(command.path[:2]))
+    before = resolve(thing.document, command.path)
+    _check_changes(command, before, value)
+    fresh = before is MISSING
+    event = Event(entity_id=thing.thing_id, action="created" if fresh else "modified", path=command.path, value=value)
+    _check_size(thing, event, context.limits)
+    return Decision(
+        thing_id=thing.thing_id,
+        verb="modify",
+        path=command.path,
+        status=201 if fresh else 204,
+        events=(event,),
+        value=value if fresh else MISSING,
+        tag="value",
+    )
+
+
+def _replace(command: Command, resource: Resource, thing: ThingState | None, context: Context) -> Decision:
+    """A modify of the whole thing: what is omitted is gone, but for the two ids."""
+    body = _whole(command, resource, context.limits)
+    check_tags(command, thing)
+    if thing is None:
+        return _creation(command, body, context)
+    document: JsonObject = {key: thing.document[key] for key in ("thingId", "policyId") if key in thing.document}
+    given = resource.known(body)
+    if isinstance(given, dict):
+        document |= {key: member for key, member in given.items() if member is not None or key not in document}
+    _check_changes(command, thing.document, document)
+    event = Event(entity_id=thing.thing_id, action="modified", path=ROOT, value=document)
+    _check_size(thing, event, context.limits)
+    return Decision(thing_id=thing.thing_id, verb="modify", path=ROOT, status=204, events=(event,), tag="revision")
+
+
+def _merge(command: Command, resource: Resource, thing: ThingState | None, context: Context) -> Decision:
+    patch = checked_patch(command, resource, _value(command))
+    _check_depth(command, patch, context.limits)
+    if thing is None and not command.path:
+        check_tags(command, None)
+        body = merge_patch.without_nulls(patch)
+        return _creation(command, body if isinstance(body, dict) else {}, context)
+    thing = _existing(command, thing)
+    check_tags(command, thing)
+    event = Event(entity_id=thing.thing_id, action="merged", path=command.path, value=minimized(command, thing, patch))
+    _check_size(thing, event, context.limits)
+    return Decision(
+        thing_id=thing.thing_id,
+        verb="merge",
+        path=command.path,
+        status=204,
+        events=(event,),
+        tag=resource.merge_tag,
+    )
+
+
+def _delete(command: Command, resource: Resource, thing: ThingState | None) -> Decision:
+    if resource.not_deletable is not None:
+        raise resource.not_deletable(command.entity_id)
+    thing = _existing(command, thing)
+    if isinstance(resolve(thing.document, command.path), Missing):
+        raise absence(thing, command.path)
+    check_tags(command, thing)
+    event = Event(entity_id=thing.thing_id, action="deleted", path=command.path)
+    return Decision(thing_id=thing.thing_id, verb="delete", path=command.path, status=204, events=(event,))
+
+
+def _existing(command: Command, thing: ThingState | None) -> ThingState:
+    if thing is None:
+        raise ThingNotFound(_thing_id(command))
+    return thing
+
+
+def _thing_id(command: Command) -> ThingId:
+    return ThingId(command.entity_id)
+
+
+def _value(command: Command) -> JsonValue:
+    if isinstance(command.value, Missing):
+        raise JsonFieldMissing("value", "the command")
+    return command.value
+
+
+def _checked(command: Command, resource: Resource, limits: Limits) -> JsonValue:
+    """The command's value, if the resource may have it."""
+    value = _value(command)
+    for key in command.path:
+        check_key(key)
+    resource.check(value)
+    _check_depth(command, value, limits)
+    return value
+
+
+def _whole(command: Command, resource: Resource, limits: Limits) -> JsonObject:
+    """The command's value, if it is a thing of the right id; with the members that only a creation looks at."""
+    body = _checked(command, resource, limits)
+    thing = body if isinstance(body, dict) else {}
+    thing_id = thing.get("thingId")
+    if thing_id is not None and thing_id != command.entity_id:
+        raise ThingIdNotSettable(str(thing_id), command.entity_id)
+    return thing
+
+
+def _check_changes(command: Command, before: JsonValue | Missing, after: JsonValue) -> None:
+    """Refuse a modify that changes nothing if ``if-equal`` says so; minimizing is for merges alone."""
+    wish = if_equal(command.headers)
+    if wish == "skip" and not isinstance(before, Missing) and same(before, after):
+        raise PreconditionFailed("if-equal", wish, None)
+
+
+def _check_depth(command: Command, value: JsonValue, limits: Limits) -> None:
+    if len(command.path) + depth(value) > limits.depth:
+        raise JsonInvalid(f"the thing would be nested more than {limits.depth} levels deep")
+
+
+def _check_size(thing: ThingState | None, event: Event, limits: Limits) -> None:
+    """Refuse a thing that became too large; printed only when the cheap upper bound is beyond the limit."""
+    if size_after(thing, event) > limits.thing_characters:
+        size = sizes.characters(changed(thing.document if thing is not None else {}, event))
+        if size > limits.thing_characters:
+            raise ThingTooLarge(size, limits.thing_characters)

@@ -1,0 +1,88 @@
+"""The next state of a thing after an event: the other half of ``decide``, used by commands and projections alike.
+
+Total: it knows every action at every path and never fails on an event that was decided once, whatever happened to the
+rules since then.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import assert_never
+
+from protocol import sizes
+from protocol.identifiers import ThingId
+from protocol.json import JsonObject, JsonValue, Missing
+from protocol.merge_patch import apply, at
+from protocol.pointers import Pointer, assign, remove
+from protocol.signals import Event
+from protocol.things.metadata import carried_on
+from protocol.things.state import ThingState
+
+_SMALLEST = 2 * 256 + 40
+"""More than a document that holds nothing but the two ids takes in print."""
+
+
+def evolve(state: ThingState | None, event: Event, *, revision: int, timestamp: datetime) -> ThingState:
+    """The state after ``event``, which got ``revision`` and was recorded at ``timestamp``."""
+    thing_id = state.thing_id if state is not None else ThingId(event.entity_id)
+    before: JsonObject = state.document if state is not None else {"thingId": thing_id}
+    deleted = event.action == "deleted" and not event.path
+    document = _tombstone(before) if deleted else changed(before, event)
+    return ThingState(
+        thing_id=thing_id,
+        document=document,
+        revision=revision,
+        created=timestamp if state is None or state.deleted else state.created,
+        modified=timestamp,
+        size=sizes.grown(document, size_after(state, event)),
+        deleted=deleted,
+        metadata=carried_on(state, event),
+    )
+
+
+def changed(before: JsonObject, event: Event) -> JsonObject:
+    """The thing's document after the event; what the event does not touch is shared, nothing is changed in place."""
+    match event.action:
+        case "created" | "modified":
+            return _assigned(before, event.path, event.value)
+        case "merged":
+            return _merged(before, event.path, event.value)
+        case "deleted":
+            return _or(before, remove(before, event.path)) if event.path else _tombstone(before)
+        case _:
+            assert_never(event.action)
+
+
+def size_after(state: ThingState | None, event: Event) -> int:
+    """An upper bound of the printed length that the event leads to."""
+    before = state.size if state is not None else _SMALLEST
+    if event.path:
+        return (
+            before if isinstance(event.value, Missing) else before + sizes.added(event.path, sizes.printed(event.value))
+        )
+    match event.action:
+        case "created" | "modified":
+            return before if isinstance(event.value, Missing) else sizes.printed(event.value)
+        case "merged":
+            return before if isinstance(event.value, Missing) else before + sizes.printed(event.value)
+        case "deleted":
+            return min(before, _SMALLEST)
+        case _:
+            assert_never(event.action)
+
+
+def _assigned(before: JsonObject, path: Pointer, value: JsonValue | Missing) -> JsonObject:
+    return before if isinstance(value, Missing) else _or(before, assign(before, path, value))
+
+
+def _merged(before: JsonObject, path: Pointer, patch: JsonValue | Missing) -> JsonObject:
+    return before if isinstance(patch, Missing) else _or(before, apply(before, at(path, patch)))
+
+
+def _or(before: JsonObject, after: JsonValue | Missing) -> JsonObject:
+    """What came out, or what was there before if that is no document."""
+    return after if isinstance(after, dict) else before
+
+
+def _tombstone(before: JsonObject) -> JsonObject:
+    return {key: before[key] for key in ("thingId", "policyId") if key in before}
