@@ -25,7 +25,7 @@ AMQP_OFF: Final = "off"
 NAMESPACE: Final = r"^[a-zA-Z]\w*([.-][a-zA-Z]\w*)*$"
 
 
-class SettingsInvalid(Exception):  # noqa: N818 - named as the sentence it is: the settings are invalid
+class SettingsInvalid(Exception):
     """The environment cannot be used; ``problems`` lists everything that is wrong with it, one line each."""
 
     def __init__(self, problems: tuple[str, ...]) -> None:
@@ -150,7 +150,7 @@ class Settings(BaseSettings):
     )
     policy_max_bytes: Count = Field(102_400, description="Longest policy accepted, in characters of its JSON.")
     json_max_depth: Annotated[int, Field(ge=8, le=500)] = Field(
-        100, description="Deepest nesting of JSON accepted; deeper is 400."
+        64, description="Deepest nesting of JSON accepted; deeper is 400."
     )
 
     group_max: Count = Field(256, description="Most commands committed in one transaction.")
