@@ -10,7 +10,7 @@ import orjson
 from protocol.errors import JsonInvalid
 from protocol.json_types import MISSING, JsonObject, JsonValue, Missing
 
-__all__ = ["MAX_DEPTH", "MISSING", "JsonObject", "JsonValue", "Missing", "dump", "parse"]
+__all__ = ["MAX_DEPTH", "MISSING", "JsonObject", "JsonValue", "Missing", "canonical", "dump", "parse", "same"]
 
 MAX_DEPTH: Final = 64
 """How deeply arrays and objects may be nested; things of people are far below, attacks far above."""
@@ -36,6 +36,18 @@ def parse(data: bytes | str, *, max_depth: int = MAX_DEPTH) -> JsonValue:
 def dump(value: JsonValue) -> bytes:
     """JSON text in UTF-8, without spaces, members in their order. Takes all that ``parse`` returns."""
     return orjson.dumps(value)
+
+
+def canonical(value: JsonValue) -> bytes:
+    """JSON text that is the same for equal values: members sorted by name."""
+    return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
+
+
+def same(one: JsonValue | Missing, other: JsonValue | Missing) -> bool:
+    """Whether two values are the same JSON. Python alone would say that ``1`` equals ``True`` and ``1.0``."""
+    if one is MISSING or other is MISSING:
+        return one is other
+    return one == other and canonical(one) == canonical(other)
 
 
 def _may_be_deep(data: bytes | str, max_depth: int) -> bool:

@@ -32,7 +32,7 @@ def check_key(key: str) -> str:
 
 @lru_cache(maxsize=16384)
 def parse(text: str) -> Pointer:
-    """The keys of ``/a/b``; ``/`` and empty text are the root. The slash in front may be missing, one behind is ignored.
+    """The keys of ``/a/b``; ``/`` and no text are the root. A slash in front may be missing, one behind is ignored.
 
     ``~0`` stands for ``~``. Unlike RFC 6901, ``~1`` stays as it is, because a key can never contain a slash. An empty
     key is ``JsonPointerInvalid``, a key that may not be is ``JsonKeyInvalid``.

@@ -18,7 +18,7 @@ Verb: TypeAlias = Literal["create", "retrieve", "modify", "merge", "delete"]
 Action: TypeAlias = Literal["created", "modified", "merged", "deleted"]
 
 Headers: TypeAlias = Mapping[str, JsonValue]
-"""Lower-case names with typed values, as ``protocol.wire.headers.read_headers`` returns them. Never changed in place."""
+"""Lower-case names, typed values, as ``protocol.wire.headers.read_headers`` returns them. Never changed in place."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
