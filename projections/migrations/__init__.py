@@ -1,1 +1,1 @@
-"""Migrations of the read-models' tables; they run together with the event store's."""
+"""Revisions of the read models' tables, run by ``eventstore.migrations`` together with those of the log."""

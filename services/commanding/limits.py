@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from protocol.things.decision import DEFAULT_LIMITS, Limits
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CommandingLimits:
@@ -18,14 +20,15 @@ class CommandingLimits:
     attempts_max: int = 8
     """How often one command is decided against competing writers before it is refused with 503."""
 
-    thing_max_bytes: int = 102_400
-    """The largest thing, as compact JSON."""
+    rules: Limits = DEFAULT_LIMITS
+    """How large and deep things and policies may become."""
 
     cache_entries: int = 50_000
     cache_bytes: int = 64 * 1024 * 1024
     """States kept in memory: whichever bound is reached first drops the longest unused."""
 
     remembered_commands: int = 20_000
+    remembered_bytes: int = 8 * 1024 * 1024
     """Command ids whose answers are known without asking the log."""
 
     timeout_seconds: float = 60.0

@@ -21,4 +21,4 @@ BEGIN
     END LOOP;
     EXECUTE format('DROP SCHEMA %I', shadow);
 END
-$$;
+$$

@@ -3,4 +3,4 @@ CREATE FUNCTION drop_shadow(shadow text) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
     EXECUTE format('DROP SCHEMA IF EXISTS %I CASCADE', shadow);
 END
-$$;
+$$

@@ -2,4 +2,4 @@
 CREATE FUNCTION live_schema() RETURNS text LANGUAGE sql STABLE AS $$
     SELECT n.nspname::text FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
     WHERE c.oid = 'consumers'::regclass
-$$;
+$$

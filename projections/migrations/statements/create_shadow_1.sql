@@ -36,4 +36,4 @@ BEGIN
     END LOOP;
     PERFORM set_config('search_path', before, true);
 END
-$$;
+$$

@@ -18,4 +18,4 @@ BEGIN
             name, live, name, shadow, name, keys, keys, most);
     END LOOP;
 END
-$$;
+$$
