@@ -39,7 +39,7 @@ class Terms:
 TERMS = Terms()
 
 
-class LeaseLost(Exception):  # noqa: N818  (it says what happened; nothing is wrong with the program)
+class LeaseLost(Exception):
     """Another owner has taken over, or the lease could not be renewed in time."""
 
 

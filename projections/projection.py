@@ -9,7 +9,7 @@ from eventstore.events import RecordedEvent
 from projections.statements import Connection
 
 
-class NeedsRebuild(Exception):  # noqa: N818  (it says what to do; the runner does it)
+class NeedsRebuild(Exception):
     """The rows of a projection do not fit the events that follow; only a replay can mend them."""
 
 

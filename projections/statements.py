@@ -11,7 +11,7 @@ from eventstore.pool import Pool, PooledConnection
 
 __all__ = ["Connection", "Pool", "statement"]
 
-Connection: TypeAlias = OwnConnection | PooledConnection
+Connection: TypeAlias = "OwnConnection | PooledConnection"
 
 
 @cache
