@@ -1,0 +1,48 @@
+"""What a projection is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from eventstore.events import RecordedEvent
+from projections.statements import Connection
+
+
+class NeedsRebuild(Exception):
+    """The rows of a projection do not fit the events that follow; only a replay can mend them."""
+
+
+class Projection(Protocol):
+    """Events turned into rows.
+
+    It writes nothing but its tables and nothing outside the transaction it is given: so it can be replayed into a copy
+    at any time, and no replay is ever seen from outside. Rows depend on the events alone, not on how they were cut into
+    batches. An instance may remember what it wrote, serves one copy of the tables at a time, and forgets when told so.
+    """
+
+    @property
+    def name(self) -> str:
+        """The name of its row in ``consumers``; stays the same for ever."""
+        ...
+
+    @property
+    def version(self) -> int:
+        """Raised whenever the same events would now give other rows, or the tables changed: leads to a rebuild."""
+        ...
+
+    @property
+    def tables(self) -> tuple[str, ...]:
+        """The tables that it alone writes; each has a primary key."""
+        ...
+
+    async def apply(self, connection: Connection, events: Sequence[RecordedEvent]) -> None:
+        """Write what follows from the events, next in log order, inside the transaction of the connection.
+
+        Tables are named without a schema. Raises ``NeedsRebuild`` when the rows cannot be right.
+        """
+        ...
+
+    def forget(self) -> None:
+        """Drop whatever is remembered: a transaction was rolled back, or others may have written the rows."""
+        ...

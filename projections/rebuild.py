@@ -1,0 +1,187 @@
+"""A projection made again from the whole log, beside the live one, and put in its place."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import time
+import uuid
+from collections.abc import Callable
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+
+import asyncpg
+import structlog
+
+from eventstore.store import EventStore, Selection
+from projections.consumers import own
+from projections.leases import TERMS, Lease, Terms
+from projections.pace import Throttle
+from projections.pages import read_ahead
+from projections.projection import Projection
+from projections.shadow import Difference, Shadow
+from projections.statements import Pool, statement
+from projections.trouble import pauses
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RebuildOptions:
+    """How to rebuild.
+
+    ``compare``: hold the copy against the live tables, row for row, before the swap; differences are reported and the
+    swap takes place all the same, because the log is right. ``swap``: without it the copy is dropped after all (with
+    ``compare``: a check). ``events_per_second`` bounds the load on the database. ``keep_when_cancelled``: leave the copy
+    for the next try instead of dropping it; a killed rebuild is always resumed.
+    """
+
+    compare: bool = False
+    swap: bool = True
+    events_per_second: float = math.inf
+    keep_when_cancelled: bool = False
+    page_size: int = 4_000
+    differences: int = 10
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RebuildProgress:
+    """``done`` of ``total`` events are in the copy; ``rate`` in events per second, ``remaining`` in seconds."""
+
+    done: int
+    total: int
+    rate: float
+    remaining: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rebuilt:
+    """What came of a rebuild: replayed events of this run, the position reached, and the first differences found."""
+
+    events: int
+    position: int
+    seconds: float
+    differences: tuple[Difference, ...]
+
+
+class BehindCopyError(Exception):
+    """The live projection is behind the copy and does not move, so that the two cannot be compared."""
+
+
+_UNBOUNDED = Throttle(math.inf)
+
+
+def _unheard(_: RebuildProgress) -> None:
+    """Nobody wants to know."""
+
+
+class Rebuild:
+    """One rebuild of one projection; of several at once, in whatever process, one works and the others wait.
+
+    The projection is an instance of its own, for the copy. The live one keeps running until the swap, which holds it up
+    for one transaction; then it takes its lease again and goes on from the same position. Nothing but the projection's
+    tables is written, so no side effect can come of it. Lost leases and databases are survived; cancel ``run`` to stop.
+    """
+
+    def __init__(
+        self,
+        pool: Pool,
+        store: EventStore,
+        projection: Projection,
+        *,
+        options: RebuildOptions | None = None,
+        report: Callable[[RebuildProgress], None] = _unheard,
+        terms: Terms = TERMS,
+    ) -> None:
+        self._pool = pool
+        self._store = store
+        self._projection = projection
+        self._options = options or RebuildOptions()
+        self._report = report
+        self._terms = terms
+        self._shadow = Shadow(pool, projection)
+        self._throttle = Throttle(self._options.events_per_second)
+        self._position = 0
+        self._events = 0
+        self._began = 0.0
+        self._differences: tuple[Difference, ...] = ()
+
+    async def run(self) -> Rebuilt:
+        """Rebuild; returns when the copy is live (or dropped, where no swap was wanted)."""
+        self._began = time.monotonic()
+        name, version, owner = self._shadow.consumer, self._projection.version, uuid.uuid4().hex
+        await own(self._pool, name, self._work, version=version, owner=owner, terms=self._terms)
+        seconds = time.monotonic() - self._began
+        log.info("projection_rebuilt", projection=self._projection.name, events=self._events, seconds=seconds)
+        return Rebuilt(events=self._events, position=self._position, seconds=seconds, differences=self._differences)
+
+    async def _work(self, lease: Lease) -> None:
+        self._projection.forget()
+        self._position = await self._shadow.prepare(lease)
+        try:
+            if self._options.compare:
+                await self._compare(lease)
+            if self._options.swap:
+                await self._swap(lease)
+            else:
+                await self._shadow.drop(lease)
+        except asyncio.CancelledError:
+            if lease.holds and not self._options.keep_when_cancelled:
+                await self._shadow.drop(lease)
+            raise
+
+    async def _compare(self, lease: Lease) -> None:
+        await self._approach(lease, beyond_live=False)
+        async with AsyncExitStack() as stack:
+            async with self._shadow.live_held() as (_, live):
+                await self._replay(lease, live, _UNBOUNDED)
+                if self._position != live:
+                    raise BehindCopyError(f"live at {live}, copy at {self._position}")
+                connection = await stack.enter_async_context(self._shadow.frozen())
+                await connection.fetchval(statement("read_position"), self._projection.name)
+            self._differences = await self._shadow.differences(connection, self._options.differences)
+        for difference in self._differences:
+            log.error("projection_differs", projection=self._projection.name, table=difference.table)
+
+    async def _swap(self, lease: Lease) -> None:
+        for pause in pauses():
+            await self._approach(lease, beyond_live=True)
+            try:
+                async with self._shadow.live_held() as (connection, live):
+                    await self._replay(lease, live, _UNBOUNDED)
+                    await self._shadow.swap(connection, lease, self._position)
+            except asyncpg.LockNotAvailableError as busy:
+                log.warning("swap_postponed", projection=self._projection.name, reason=str(busy), retry_in=pause)
+                await asyncio.sleep(pause)
+            else:
+                return
+
+    async def _approach(self, lease: Lease, *, beyond_live: bool) -> None:
+        """Replay until less than a page is missing; the rest is left for a moment when the live projection is held."""
+        while True:
+            target = await self._shadow.live_position()
+            if beyond_live:
+                target = max(target, await self._store.head())
+            if target - self._position <= self._options.page_size:
+                return
+            before = self._position
+            await self._replay(lease, target, self._throttle)
+            if self._position == before:
+                return
+
+    async def _replay(self, lease: Lease, upto: int, throttle: Throttle) -> None:
+        selection = Selection(after_position=self._position, to_position=upto)
+        async with read_ahead(self._store.read(selection, page_size=self._options.page_size)) as pages:
+            async for page in pages:
+                await throttle.take(len(page))
+                position = page[-1].position
+                async with self._shadow.writing(lease, position) as connection:
+                    await self._projection.apply(connection, page)
+                self._position = position
+                self._events += len(page)
+                self._tell(upto)
+
+    def _tell(self, total: int) -> None:
+        rate = self._events / max(time.monotonic() - self._began, 1e-6)
+        remaining = (total - self._position) / rate
+        self._report(RebuildProgress(done=self._position, total=total, rate=rate, remaining=remaining))

@@ -1,0 +1,125 @@
+"""Keeps one projection up with the log."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+import uuid
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import structlog
+
+from eventstore.events import RecordedEvent
+from eventstore.store import EventStore, Selection
+from projections.consumers import own
+from projections.freshness import Freshness
+from projections.leases import TERMS, Lease, LeaseLost, Terms, fenced
+from projections.pages import closing
+from projections.projection import NeedsRebuild, Projection
+from projections.rebuild import Rebuild, RebuildOptions
+from projections.statements import Pool
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Applied:
+    """One batch is in the tables; ``seconds`` is what it took, ``events`` how many it had."""
+
+    projection: str
+    position: int
+    events: int
+    seconds: float
+
+
+def _unheard(_: Applied) -> None:
+    """Nobody wants to know."""
+
+
+class ProjectionRunner:
+    """Runs a projection whenever it is this process's turn; ``run`` lasts until it is cancelled.
+
+    Rows and checkpoint are one transaction under the lease, so each event counts once, whoever dies when. Batches adapt
+    themselves: whatever was appended while the last one was written is the next, and while events keep coming a batch
+    begins at most every ``pace`` seconds, because a larger one costs little more and coalesces better; the first event
+    after a pause does not wait.
+
+    Rows made by another version of the projection, or rows that do not fit their events, are replaced by a rebuild
+    before anything is added to them. A stop keeps what such a rebuild has done for the next start.
+    """
+
+    def __init__(
+        self,
+        pool: Pool,
+        store: EventStore,
+        make: Callable[[], Projection],
+        *,
+        owner: str | None = None,
+        terms: Terms = TERMS,
+        page_size: int = 2_000,
+        pace: float = 0.02,
+        freshness: Freshness | None = None,
+        on_applied: Callable[[Applied], None] = _unheard,
+    ) -> None:
+        self._pool = pool
+        self._store = store
+        self._make = make
+        self._projection = make()
+        self._owner = owner or uuid.uuid4().hex
+        self._terms = terms
+        self._page_size = page_size
+        self._pace = pace
+        self._freshness = freshness
+        self._on_applied = on_applied
+
+    @property
+    def name(self) -> str:
+        """The projection's name."""
+        return self._projection.name
+
+    async def run(self) -> None:
+        """Follow the log for ever, through lost databases and lost leases; cancel to stop at once and leave cleanly."""
+        version = self._projection.version
+        await own(self._pool, self.name, self._turn, version=version, owner=self._owner, terms=self._terms)
+
+    async def _turn(self, lease: Lease) -> None:
+        self._projection.forget()
+        if lease.version != self._projection.version:
+            log.warning("projection_version_changed", projection=self.name, found=lease.version)
+            await self._rebuild()
+        try:
+            await self._follow(lease)
+        except NeedsRebuild as reason:
+            log.error("projection_needs_rebuild", projection=self.name, reason=str(reason))
+            await self._rebuild()
+
+    async def _follow(self, lease: Lease) -> None:
+        selection = Selection(after_position=lease.position)
+        async with closing(self._store.subscribe(selection, page_size=self._page_size)) as batches:
+            async for batch in batches:
+                began = time.monotonic()
+                await self._apply(lease, batch)
+                spent = time.monotonic() - began
+                if spent < self._pace and len(batch) < self._page_size:
+                    await asyncio.sleep(self._pace - spent)
+
+    async def _apply(self, lease: Lease, batch: Sequence[RecordedEvent]) -> None:
+        began = time.monotonic()
+        position = batch[-1].position
+        try:
+            async with fenced(self._pool, lease, position) as connection:
+                await self._projection.apply(connection, batch)
+        except BaseException:
+            self._projection.forget()
+            raise
+        if self._freshness is not None:
+            self._freshness.note(position)
+        seconds = time.monotonic() - began
+        self._on_applied(Applied(projection=self.name, position=position, events=len(batch), seconds=seconds))
+
+    async def _rebuild(self) -> None:
+        """Replace the rows; the swap takes our lease away, so this turn ends here and the next finds the new ones."""
+        options = RebuildOptions(keep_when_cancelled=True)
+        await Rebuild(self._pool, self._store, self._make(), options=options, terms=self._terms).run()
+        raise LeaseLost(self.name)

@@ -1,0 +1,14 @@
+-- Moves a checkpoint, only under the current token; prolongs the lease with it. First statement of its transaction.
+-- $1 name, $2 token, $3 position, $4 seconds of the lease. Answers no row if the lease went to another.
+-- Set for this transaction: no wait for the disk (rows and checkpoint are lost together or kept together, and the log
+-- has both), and an owner that freezes half way is thrown out before it blocks its successor for long.
+WITH settings AS (
+    SELECT
+        set_config('synchronous_commit', 'off', true),
+        set_config('idle_in_transaction_session_timeout', '3s', true)
+)
+UPDATE consumers
+SET position = $3, expires_at = clock_timestamp() + make_interval(secs => $4)
+FROM settings
+WHERE name = $1 AND token = $2 AND owner IS NOT NULL
+RETURNING token

@@ -1,0 +1,33 @@
+"""What stands between payloads and signals, whatever the payload's format."""
+
+from __future__ import annotations
+
+from typing import Final, Protocol
+
+from protocol.errors import DittoError
+from protocol.signals import Response, Signal
+from services.amqp.requests import Request
+
+ENVELOPE: Final = "application/vnd.eclipse.ditto+json"
+"""The content type of a whole envelope; never that of its ``value``."""
+
+
+class Mapper(Protocol):
+    """Turns payloads into signals and answers into payloads; a managed connection may bring another one."""
+
+    @property
+    def content_type(self) -> bytes:
+        """The content type of answers, as an AMQP short string."""
+        ...
+
+    def read(self, request: Request) -> Signal:
+        """Read the delivery's payload into ``request``, as far as it can be read; raises ``DittoError``."""
+        ...
+
+    def answer(self, request: Request, response: Response) -> bytes:
+        """The payload of the answer to a request that was read."""
+        ...
+
+    def refusal(self, request: Request, error: DittoError) -> bytes:
+        """The payload of an error; the request may have been read in part only."""
+        ...

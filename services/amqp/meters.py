@@ -1,0 +1,40 @@
+"""What this edge counts; the numbers of all edges are in ``services.metrics``."""
+
+from __future__ import annotations
+
+from prometheus_client import CollectorRegistry, Counter, Gauge
+
+
+class Meters:
+    """Counters and gauges of AMQP, in the service's registry."""
+
+    def __init__(self, registry: CollectorRegistry, dead_letters: Counter, published: Counter, lag: Gauge) -> None:
+        self._deliveries = Counter("twinlog_amqp_deliveries_total", "Messages taken from the queue.", registry=registry)
+        self._replies = Counter("twinlog_amqp_replies_total", "Answers sent to reply addresses.", registry=registry)
+        self._pauses = Counter(
+            "twinlog_amqp_pauses_total",
+            "Times that consuming paused because commands could not be taken.",
+            registry=registry,
+        )
+        self._connected = Gauge(
+            "twinlog_amqp_connected", "1 while the link to the broker is up.", ("link",), registry=registry
+        )
+        self._dead_letters = dead_letters
+        self._published = published
+        self._lag = lag.labels("amqp-publisher")
+        self.delivered = self._deliveries.inc
+        self.replied = self._replies.inc
+        self.paused = self._pauses.inc
+
+    def connected(self, link: str, *, up: bool) -> None:
+        """A link came up or went down."""
+        self._connected.labels(link).set(up)
+
+    def put_aside(self, reason: str) -> None:
+        """A dead letter was confirmed."""
+        self._dead_letters.labels(reason).inc()
+
+    def published(self, events: int, lag: int) -> None:
+        """So many more events are confirmed; ``lag`` are read and not yet confirmed, or not yet read."""
+        self._published.inc(events)
+        self._lag.set(lag)

@@ -1,0 +1,196 @@
+"""What a group of commands comes to before anything of it is durable: a pure computation on verified states."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from eventstore.events import Commit, StreamName
+from protocol.enforcement.enforce import enforce
+from protocol.entities import EntityState, evolve_entity
+from protocol.errors import DittoError, InternalError
+from protocol.identifiers import EntityId, PolicyId, ThingId
+from protocol.json import MISSING
+from protocol.policies.state import PolicyState
+from protocol.signals import Event, Response
+from protocol.things.decision import Context, Decision, Limits
+from protocol.things.state import ThingState
+from services.commanding.pending import Answer, Pending
+from services.commanding.records import ETAG, commit_of
+from services.commanding.remembered import CommandKey
+from services.commanding.rules import decided, needed, responded, stream_name
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class Effect:
+    """A command that changes something: what it saw, what it appends, the states it leaves, the answer it will get."""
+
+    pending: Pending
+    events: tuple[Event, ...]
+    seen: dict[StreamName, EntityState | None]
+    states: dict[StreamName, EntityState]
+    response: Response
+    commit: Commit
+    repeats: list[Pending] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Verdict:
+    """The answer to a command that changes nothing; ``permitted`` tells a rule's refusal from a permission's."""
+
+    pending: Pending
+    answer: Answer
+    seen: dict[StreamName, EntityState | None]
+    permitted: bool
+
+
+class Draft:
+    """Decides commands one after the other, each on the states that those before it leave.
+
+    ``effects`` are to be appended in their order. ``verdicts`` rest on verified states alone, to be answered at once.
+    ``held`` rest on states that the group itself makes, and become true when these are durable.
+    """
+
+    def __init__(self, *, now: datetime, limits: Limits) -> None:
+        self.now = now
+        self.effects: list[Effect] = []
+        self.verdicts: list[Verdict] = []
+        self.held: list[Verdict] = []
+        self._limits = limits
+        self._states: dict[StreamName, EntityState | None] = {}
+        self._drafted: set[StreamName] = set()
+        self._by_id: dict[CommandKey, Effect] = {}
+        self._contexts: dict[tuple[str, ...], Context] = {}
+
+    def learn(self, stream: StreamName, state: EntityState | None) -> None:
+        """Take in a verified state; the group's own changes are made on top of it."""
+        self._states[stream] = state
+
+    def knows(self, stream: StreamName) -> bool:
+        """Whether the state of the stream has been learned."""
+        return stream in self._states
+
+    def take(self, pending: Pending) -> tuple[StreamName, ...]:
+        """Decide the command on what the earlier ones left; or name the streams to learn first and decide nothing."""
+        if pending.command_id is not None:
+            first = self._by_id.get((pending.stream, pending.command_id))
+            if first is not None:
+                first.repeats.append(pending)
+                return ()
+        seen = {pending.stream: self._states[pending.stream]}
+        context = self._context(pending)
+        wanted = needed(pending.command, seen[pending.stream], context)
+        if wanted:
+            missing = tuple(name for name in map(stream_name, wanted) if name not in self._states)
+            if missing:
+                return missing
+            context, missing = self._wider(pending, context, wanted, seen)
+            if missing:
+                return missing
+        self._decide(pending, seen, context)
+        return ()
+
+    def keep(self, effect: Effect) -> None:
+        """Take over an effect of an earlier draft whose streams are as it expected them."""
+        self._add(effect)
+
+    def left(self) -> list[tuple[StreamName, EntityState]]:
+        """The states that the effects leave, by stream."""
+        return [(stream, state) for stream in self._drafted if (state := self._states[stream]) is not None]
+
+    def shift(self, recorded_at: datetime) -> None:
+        """The log recorded the group later than it was decided (its last event came from a clock ahead of ours)."""
+        states: dict[StreamName, EntityState | None] = {}
+        for effect in self.effects:
+            seen = {stream: states.get(stream, state) for stream, state in effect.seen.items()}
+            states.update(states_after(effect.events, seen, recorded_at))
+        self._states.update(states)
+
+    def _context(self, pending: Pending) -> Context:
+        subjects = pending.auth.subjects
+        context = self._contexts.get(subjects)
+        if context is None:
+            context = Context(now=self.now, subjects=subjects, limits=self._limits)
+            self._contexts[subjects] = context
+        return context
+
+    def _wider(
+        self,
+        pending: Pending,
+        context: Context,
+        wanted: tuple[EntityId, ...],
+        seen: dict[StreamName, EntityState | None],
+    ) -> tuple[Context, tuple[StreamName, ...]]:
+        """The context with everything that the command needs beside its own entity, noting what it sees."""
+        policies: dict[PolicyId, PolicyState | None] = {}
+        things: dict[ThingId, ThingState | None] = {}
+        while wanted:
+            for entity_id in wanted:
+                stream = stream_name(entity_id)
+                if stream not in self._states:
+                    return context, tuple(stream_name(each) for each in wanted)
+                state = seen[stream] = self._states[stream]
+                if isinstance(entity_id, PolicyId):
+                    policies[entity_id] = state if isinstance(state, PolicyState) else None
+                else:
+                    things[entity_id] = state if isinstance(state, ThingState) else None
+            context = Context(
+                now=self.now, subjects=context.subjects, policies=policies, things=things, limits=self._limits
+            )
+            wanted = needed(pending.command, seen[pending.stream], context)
+        return context, ()
+
+    def _decide(self, pending: Pending, seen: dict[StreamName, EntityState | None], context: Context) -> None:
+        state = seen[pending.stream]
+        permitted = False
+        answer: Answer
+        try:
+            enforce(pending.command, state, None, pending.auth)
+            permitted = True
+            decision = decided(pending.command, state, context)
+            if decision.events:
+                self._add(self._effect(pending, decision, seen))
+                return
+            answer = _unchanged(decision, state)
+        except DittoError as error:
+            answer = error
+        except Exception:  # noqa: BLE001 - one command that trips over a defect of ours must not take its group along
+            _log.exception("command_failed", extra={"entity_id": pending.command.entity_id})
+            answer = InternalError("The command could not be executed.")
+        built = not self._drafted.isdisjoint(seen)
+        (self.held if built else self.verdicts).append(Verdict(pending, answer, seen, permitted))
+
+    def _effect(self, pending: Pending, decision: Decision, seen: dict[StreamName, EntityState | None]) -> Effect:
+        states = states_after(decision.events, seen, self.now)
+        response = responded(decision, states[pending.stream])
+        commit = commit_of(pending, decision.events, seen, response.headers.get(ETAG, MISSING))
+        return Effect(pending, decision.events, seen, states, response, commit)
+
+    def _add(self, effect: Effect) -> None:
+        self.effects.append(effect)
+        self._states.update(effect.states)
+        self._drafted.update(effect.states)
+        if effect.pending.command_id is not None:
+            self._by_id[effect.pending.stream, effect.pending.command_id] = effect
+
+
+def _unchanged(decision: Decision, state: EntityState | None) -> Answer:
+    if state is None:
+        return InternalError("A decision on nothing that changes nothing.")
+    return responded(decision, state)
+
+
+def states_after(
+    events: tuple[Event, ...], seen: dict[StreamName, EntityState | None], recorded_at: datetime
+) -> dict[StreamName, EntityState]:
+    """The states that the events lead to when they are recorded at this time."""
+    states: dict[StreamName, EntityState] = {}
+    for event in events:
+        stream = stream_name(event.entity_id)
+        before = states.get(stream) or seen.get(stream)
+        revision = 1 if before is None else before.revision + 1
+        states[stream] = evolve_entity(before, event, revision=revision, timestamp=recorded_at)
+    return states

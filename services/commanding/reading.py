@@ -1,0 +1,123 @@
+"""Reads: from memory at once where that is exact, else in groups that share one look at the log."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from eventstore.events import StreamName
+from protocol.enforcement.auth import AuthContext
+from protocol.errors import DittoError
+from protocol.identifiers import ThingId
+from protocol.json import JsonValue, Missing
+from protocol.signals import Command, Response, RetrieveThings
+from services.commanding.draft import Draft
+from services.commanding.errors import StoreDown
+from services.commanding.ledger import Ledger
+from services.commanding.limits import CommandingLimits
+from services.commanding.loading import States
+from services.commanding.pending import Answer, Pending
+from services.commanding.rules import stream_name
+
+
+@dataclass(slots=True)
+class Gathering:
+    """A request for several things on its way: one retrieve each, and the future of the whole."""
+
+    signal: RetrieveThings
+    parts: list[Pending]
+    whole: Pending
+
+
+class Reader:
+    """Answers retrieves of entities that nothing on its way is about to change."""
+
+    def __init__(
+        self, *, states: States, ledger: Ledger, clock: Callable[[], datetime], limits: CommandingLimits
+    ) -> None:
+        self._states = states
+        self._ledger = ledger
+        self._clock = clock
+        self._limits = limits
+
+    def at_once(self, reads: Iterable[Pending]) -> list[Answer] | None:
+        """The answers if memory knows them exactly (see ``States``), else nothing."""
+        epoch = self._states.epoch()
+        draft = Draft(now=self._clock(), limits=self._limits.rules)
+        for pending in reads:
+            missing: tuple[StreamName, ...] = (pending.stream,)
+            while missing:
+                for stream in missing:
+                    state = self._states.trusted(stream, epoch)
+                    if isinstance(state, Missing) or self._ledger.busy(stream):
+                        return None
+                    draft.learn(stream, state)
+                missing = draft.take(pending)
+        return [verdict.answer for verdict in draft.verdicts]
+
+    async def work(self, group: list[Pending | Gathering]) -> None:
+        """Answer the group from states compared with the log, in one round trip unless policies turn up."""
+        reads = [part for item in group for part in (item.parts if isinstance(item, Gathering) else (item,))]
+        try:
+            answers = await self._answers(reads)
+        except StoreDown:
+            for item in group:
+                self._ledger.close(item.whole if isinstance(item, Gathering) else item, StoreDown())
+            return
+        for item in group:
+            if isinstance(item, Gathering):
+                self._ledger.close(item.whole, together(item.signal, [answers[part] for part in item.parts]))
+            else:
+                self._ledger.close(item, answers[item])
+
+    async def _answers(self, reads: list[Pending]) -> dict[Pending, Answer]:
+        draft = Draft(now=self._clock(), limits=self._limits.rules)
+        streams: set[StreamName] = set()
+        for pending in reads:
+            streams.add(pending.stream)
+        await self._learn(draft, streams)
+        for pending in reads:
+            while missing := draft.take(pending):
+                await self._learn(draft, missing)
+        return {verdict.pending: verdict.answer for verdict in draft.verdicts}
+
+    async def _learn(self, draft: Draft, streams: Iterable[StreamName]) -> None:
+        """Where a change is on its way memory may lag behind what others can read already, so the log is asked."""
+        wanted = list(streams)
+        busy = [stream for stream in wanted if self._ledger.busy(stream)]
+        for stream, state in (await self._states.verified(wanted, distrusted=busy)).items():
+            draft.learn(stream, state)
+
+
+def gathering(
+    signal: RetrieveThings, auth: AuthContext, edge: str, future: asyncio.Future[Response], since: float
+) -> Gathering:
+    """One retrieve for each thing asked for."""
+    parts = [
+        Pending(_one(signal, thing_id), auth, None, edge, stream_name(thing_id), future, since)
+        for thing_id in dict.fromkeys(signal.thing_ids)
+    ]
+    whole_id = ThingId(f"{signal.namespace or '_'}:_")
+    whole = Pending(_one(signal, whole_id), auth, None, edge, stream_name(whole_id), future, since)
+    return Gathering(signal, parts, whole)
+
+
+def _one(signal: RetrieveThings, thing_id: ThingId) -> Command:
+    return Command(entity_id=thing_id, verb="retrieve", path=(), fields=signal.fields)
+
+
+def together(signal: RetrieveThings, answers: list[Answer]) -> Response:
+    """The things found, in the order asked for; what is missing or hidden is left out.
+
+    The entity id of the answer is the placeholder of the request's topic, ``_:_`` or ``<namespace>:_``.
+    """
+    found: list[JsonValue] = [
+        answer.value
+        for answer in answers
+        if not isinstance(answer, DittoError) and not isinstance(answer.value, Missing)
+    ]
+    return Response(
+        entity_id=ThingId(f"{signal.namespace or '_'}:_"), verb="retrieve", path=(), status=200, value=found
+    )

@@ -1,0 +1,128 @@
+"""The one handler behind every path: who is it, which row of the table, and what if something goes wrong."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Iterable
+from typing import Final
+
+import structlog
+from aiohttp.web import BaseRequest, StreamResponse
+
+from protocol.enforcement.auth import NOBODY, AuthContext
+from protocol.errors import ApiVersionNotSupported, DittoError, GatewayInternalError, HeaderInvalid
+from protocol.json import MISSING
+from services.auth.authentication import Authentication
+from services.http import operations, things, whoami
+from services.http.answers import answer, error_answer, refusal_answer
+from services.http.exchange import Bounds, Commands, Edge, Exchange
+from services.http.headers import check_text, correlation_id_of, new_correlation_id
+from services.http.operations import Operations
+from services.http.refusals import PlainRefusal, wrong_method
+from services.http.routes import Place, Route, Router
+from services.http.urls import NO_QUERY, Query, read_query, split_target
+
+API: Final = "/api/2/"
+_VERSIONED: Final = re.compile(r"/(?:api|ws)/(\d{1,9})(?:/|$)", re.ASCII)
+
+log = structlog.get_logger(__name__)
+
+
+class HttpApp:
+    """Answers requests. Whatever happens becomes an answer: no client sees a traceback or a closed socket."""
+
+    def __init__(self, *, edge: Edge, api: Authentication, operators: Authentication, routes: Iterable[Route]) -> None:
+        self._edge = edge
+        self._api = api
+        self._operators = operators
+        self._router = Router(routes)
+
+    @property
+    def edge(self) -> Edge:
+        """What all requests share; the server sets ``stopping`` in it when it goes down."""
+        return self._edge
+
+    async def __call__(self, request: BaseRequest) -> StreamResponse:
+        """Answer one request. The outermost loop of this edge, so the only place that catches everything."""
+        correlation_id = ""
+        try:
+            path, query_text = split_target(request.raw_path)
+            query = read_query(query_text) if query_text else NO_QUERY
+            correlation_id = _correlation_id(request, query)
+            response = await self._answer(request, path, query, correlation_id)
+        except DittoError as error:
+            response = error_answer(error, correlation_id or new_correlation_id())
+            if error.status == 401:
+                response.headers["WWW-Authenticate"] = self._challenge(request.raw_path)
+        except PlainRefusal as refusal:
+            response = refusal_answer(refusal, correlation_id or new_correlation_id())
+        except Exception:
+            correlation_id = correlation_id or new_correlation_id()
+            log.exception("http request failed", method=request.method, correlation_id=correlation_id)
+            response = error_answer(GatewayInternalError("The request could not be answered."), correlation_id)
+        if self._edge.stopping.is_set():
+            response.force_close()
+        return response
+
+    async def _answer(self, request: BaseRequest, path: str, query: Query, correlation_id: str) -> StreamResponse:
+        if path.startswith(API):
+            verdict = self._api.authenticate(request.headers)
+            auth = verdict if isinstance(verdict, AuthContext) else await verdict
+        else:
+            auth = NOBODY
+        route, place = self._find(path)
+        action = route.methods.get(request.method)
+        if action is None:
+            if request.method == "OPTIONS":
+                return answer(204, MISSING, correlation_id, {"Allow": route.allowed})
+            if request.method != "HEAD" or "GET" not in route.methods:
+                raise wrong_method(request.method, route.allowed)
+            action = route.methods["GET"]
+        if route.access == "operator":
+            verdict = self._operators.authenticate(request.headers)
+            auth = verdict if isinstance(verdict, AuthContext) else await verdict
+        return await action(Exchange(self._edge, request, path, query, correlation_id, auth), place)
+
+    def _find(self, path: str) -> tuple[Route, Place]:
+        try:
+            return self._router.find(path)
+        except PlainRefusal as refusal:
+            version = _VERSIONED.match(path)
+            if refusal.status == 404 and version is not None and version[1] != "2":
+                raise ApiVersionNotSupported(version[1]) from None
+            raise
+
+    def _challenge(self, target: str) -> str:
+        return (self._api if target.startswith(API) else self._operators).challenge
+
+
+def create_app(
+    commands: Commands,
+    *,
+    api: Authentication,
+    operators: Authentication,
+    operations_of: Operations,
+    default_namespace: str = "org.eclipse.ditto",
+    bounds: Bounds | None = None,
+    public_url: str | None = None,
+) -> HttpApp:
+    """The HTTP edge over ``commands``: every route, none of the sockets (those are ``services.http.server``)."""
+    edge = Edge(
+        commands=commands,
+        bounds=bounds or Bounds(),
+        default_namespace=default_namespace,
+        public_url=public_url,
+        stopping=asyncio.Event(),
+    )
+    routes = (*things.routes(default_namespace), *whoami.ROUTES, *operations.routes(operations_of))
+    return HttpApp(edge=edge, api=api, operators=operators, routes=routes)
+
+
+def _correlation_id(request: BaseRequest, query: Query) -> str:
+    given = correlation_id_of(request.headers, query)
+    if given is None:
+        return new_correlation_id()
+    if len(given) > 1_024:
+        raise HeaderInvalid("correlation-id", "at most 1024 characters")
+    return check_text("correlation-id", given)

@@ -1,0 +1,76 @@
+"""Handing over a command that changes something, and waiting for what the client asked to wait for."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from typing import Final
+
+from aiohttp.web import StreamResponse
+
+from protocol.json import MISSING, JsonValue, Missing
+from protocol.signals import Command, Response
+from services.http import acks, expectations
+from services.http.acks import Acknowledgement
+from services.http.answers import answer, response_answer
+from services.http.exchange import Exchange
+from services.http.expectations import TWIN_PERSISTED, Expectation
+
+UNAWAITED_SECONDS: Final = 3
+"""How long an error may still come back to a client that wants no response. Source: Ditto's default."""
+
+
+async def change(
+    exchange: Exchange, command: Command, headers: Mapping[str, JsonValue], *, location: str
+) -> StreamResponse:
+    """Have the command executed and answer as http-api.md section 3.4 says; ``location`` is for what it may create."""
+    expectation = expectations.of_change(headers)
+    if not expectation.response_required and not expectation.labels:
+        return await _unawaited(exchange, command)
+    started = asyncio.get_running_loop().time()
+    response = await exchange.edge.commands.execute(
+        command, exchange.auth, command_id=exchange.command_id(), edge="http", timeout=expectation.seconds
+    )
+    if expectation.foreign_labels:
+        return await _acknowledged(exchange, response, expectation, started)
+    if not expectation.response_required:
+        return answer(202, MISSING, exchange.correlation_id, {})
+    return response_answer(exchange, response, headers, location=location)
+
+
+async def _unawaited(exchange: Exchange, command: Command) -> StreamResponse:
+    """202 as soon as it is clear that the command was not refused, or when that takes too long; it goes on then."""
+    future = exchange.edge.commands.submit(command, exchange.auth, command_id=exchange.command_id(), edge="http")
+    await asyncio.wait((future,), timeout=UNAWAITED_SECONDS)
+    if future.done():
+        future.result()
+    else:
+        future.add_done_callback(_drop)
+    return answer(202, MISSING, exchange.correlation_id, {})
+
+
+def _drop(future: asyncio.Future[Response]) -> None:
+    if not future.cancelled():
+        future.exception()
+
+
+async def _acknowledged(
+    exchange: Exchange, response: Response, expectation: Expectation, started: float
+) -> StreamResponse:
+    seconds = exchange.edge.bounds.timeout_seconds if expectation.seconds is None else expectation.seconds
+    remaining = started + seconds - asyncio.get_running_loop().time()
+    await acks.wait_for_nobody(remaining, exchange.edge.stopping)
+    collected = {
+        label: Acknowledgement(status=response.status, payload=response.value, headers=response.headers)
+        if label == TWIN_PERSISTED
+        else acks.missing(seconds)
+        for label in expectation.labels
+    }
+    status = acks.aggregate_status(collected)
+    return answer(status, _body(collected, expectation), exchange.correlation_id, {})
+
+
+def _body(collected: Mapping[str, Acknowledgement], expectation: Expectation) -> JsonValue | Missing:
+    if expectation.response_required and len(collected) == 1:
+        return next(iter(collected.values())).payload
+    return {label: ack.to_json(full=expectation.response_required) for label, ack in collected.items()}

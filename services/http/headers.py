@@ -1,0 +1,118 @@
+"""Which parts of an HTTP request become headers of its command.
+
+HTTP carries much that is no concern of a twin (cookies, user agents, what proxies add), and headers of a command may
+end up in the log. So only the headers in this table are taken, instead of all but a few.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Final
+
+from multidict import CIMultiDictProxy
+from protocol.wire.headers import read_headers
+
+from protocol.errors import DuplicateHeaderField, HeaderInvalid
+from protocol.json import JsonValue
+from services.http.urls import Query
+
+PARAMETERS: Final = frozenset(
+    {
+        "channel",
+        "requested-acks",
+        "declared-acks",
+        "response-required",
+        "timeout",
+        "live-channel-timeout-strategy",
+        "allow-policy-lockout",
+        "condition",
+        "live-channel-condition",
+        "at-historical-revision",
+        "at-historical-timestamp",
+        "dry-run",
+        "policy-view",
+    }
+)
+"""Headers that a query parameter may stand in for. Source: Ditto documentation, page *httpapi-concepts*."""
+
+_TAKEN: Final = PARAMETERS | {
+    "if-match",
+    "if-none-match",
+    "if-equal",
+    "put-metadata",
+    "get-metadata",
+    "delete-metadata",
+    "merge-thing-patch-conditions",
+    "reply-to",
+    "traceparent",
+    "tracestate",
+}
+_ONCE: Final = _TAKEN | {
+    "authorization",
+    "content-type",
+    "correlation-id",
+    "x-correlation-id",
+    "idempotency-key",
+    "x-ditto-pre-authenticated",
+}
+
+
+def correlation_id_of(headers: CIMultiDictProxy[str], query: Query) -> str | None:
+    """The id that the client gave: ``x-correlation-id``, ``correlation-id``, or the parameter; None if it gave none."""
+    given = headers.get("x-correlation-id") or headers.get("correlation-id")
+    if "correlation-id" not in query:
+        return given
+    parameter = _only("correlation-id", query)
+    if given is not None and given != parameter:
+        raise DuplicateHeaderField("correlation-id")
+    return parameter
+
+
+def new_correlation_id() -> str:
+    """A fresh random id in the form of a UUID (RFC 9562, version 4)."""
+    bits = (int.from_bytes(os.urandom(16), "big") & ~(0xF << 76) & ~(0x3 << 62)) | (4 << 76) | (2 << 62)
+    digits = f"{bits:032x}"
+    return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
+
+
+def check_text(name: str, value: str) -> str:
+    """The value, if it can be sent back as a header: no control characters, no broken UTF-8, not empty."""
+    if not value.isprintable() or not value:
+        raise HeaderInvalid(name, "printable text in UTF-8")
+    return value
+
+
+def command_headers(headers: CIMultiDictProxy[str], query: Query, correlation_id: str) -> dict[str, JsonValue]:
+    """The typed headers of the command that a request stands for.
+
+    ``DuplicateHeaderField`` for a header given twice or differently as parameter, else what ``read_headers`` raises.
+    """
+    raw: dict[str, object] = {"correlation-id": correlation_id}
+    seen: set[str] = set()
+    for name, value in headers.items():
+        lower = name.lower()
+        if lower not in _ONCE:
+            continue
+        if lower in seen:
+            raise DuplicateHeaderField(lower)
+        seen.add(lower)
+        if lower in _TAKEN:
+            raw[lower] = check_text(lower, value)
+    if query:
+        _add_parameters(raw, query)
+    return read_headers(raw)
+
+
+def _add_parameters(raw: dict[str, object], query: Query) -> None:
+    for name in query:
+        if name in PARAMETERS:
+            value = check_text(name, _only(name, query))
+            if raw.setdefault(name, value) != value:
+                raise DuplicateHeaderField(name)
+
+
+def _only(name: str, query: Query) -> str:
+    values = query[name]
+    if len(set(values)) > 1:
+        raise DuplicateHeaderField(name)
+    return values[0]

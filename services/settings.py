@@ -1,0 +1,222 @@
+"""Everything that can be set from outside: one frozen tree, read once from ``TWINLOG_*`` variables.
+
+A bad environment stops the start with every problem listed (``SettingsInvalid``), each with its variable and without
+its value, because the value may be a secret. Unknown variables are left alone: an orchestrator puts variables of its
+own beside ours (``TWINLOG_SERVICE_HOST`` for a Kubernetes service of this name).
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+from collections.abc import Mapping
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, Final, Literal
+
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError
+from pydantic_core import ErrorDetails
+from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
+from typing_extensions import override
+
+PREFIX: Final = "TWINLOG_"
+DEVOPS_USER: Final = "devops"
+AMQP_OFF: Final = "off"
+NAMESPACE: Final = r"^[a-zA-Z]\w*([.-][a-zA-Z]\w*)*$"
+
+
+class SettingsInvalid(Exception):
+    """The environment cannot be used; ``problems`` lists everything that is wrong with it, one line each."""
+
+    def __init__(self, problems: tuple[str, ...]) -> None:
+        super().__init__("\n".join(("The environment is not usable:", *(f"  {problem}" for problem in problems))))
+        self.problems = problems
+
+
+def _comma_list(value: object) -> object:
+    if isinstance(value, str):
+        return tuple(part.strip() for part in value.split(",") if part.strip())
+    return value
+
+
+def _users(value: object) -> object:
+    """Read ``user:password,user:password``; a password may hold colons but no comma."""
+    if not isinstance(value, str):
+        return value
+    users: dict[str, SecretStr] = {}
+    for number, part in enumerate(filter(None, (part.strip() for part in value.split(","))), start=1):
+        user, colon, password = part.partition(":")
+        if not (user and colon and password):
+            raise ValueError(f"user number {number} is not written as user:password")
+        if user in users or user == DEVOPS_USER:
+            raise ValueError(f"user number {number} has a name that is taken")
+        users[user] = SecretStr(password)
+    return users
+
+
+def _url_of(*schemes: str) -> AfterValidator:
+    def check(url: SecretStr) -> SecretStr:
+        scheme, separator, _ = url.get_secret_value().partition("://")
+        if not separator or scheme not in schemes:
+            raise ValueError("must begin with " + " or ".join(f"{scheme}://" for scheme in schemes))
+        return url
+
+    return AfterValidator(check)
+
+
+def _amqp_url(url: SecretStr) -> SecretStr:
+    text = url.get_secret_value()
+    if text != AMQP_OFF and not text.startswith(("amqp://", "amqps://")):
+        raise ValueError("must begin with amqp:// or amqps://, or be the word off")
+    return url
+
+
+Users = Annotated[dict[str, SecretStr], NoDecode, BeforeValidator(_users)]
+Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_comma_list)]
+DatabaseUrl = Annotated[SecretStr, _url_of("postgresql", "postgres")]
+AmqpUrl = Annotated[SecretStr, AfterValidator(_amqp_url)]
+Port = Annotated[int, Field(ge=0, le=65_535)]
+Count = Annotated[int, Field(ge=1)]
+Seconds = Annotated[float, Field(gt=0)]
+Name = Annotated[str, Field(min_length=1, max_length=255)]
+
+
+class Settings(BaseSettings):
+    """The settings. The variable of a field is ``TWINLOG_`` and the field's name in capitals."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, frozen=True, extra="ignore", hide_input_in_errors=True, env_ignore_empty=True
+    )
+
+    home: Path = Field(Path(".twinlog"), description="Folder for data, private servers and made-up credentials.")
+
+    http_host: Name = Field(
+        "127.0.0.1", description="Address the HTTP server binds; only loopback until told otherwise."
+    )
+    http_port: Port = Field(8080, description="Port of the HTTP server; 0 lets the system choose.")
+    http_max_body_bytes: Count = Field(1_048_576, description="Longest request body accepted, in bytes; longer is 413.")
+    http_max_uri_bytes: Count = Field(8_192, description="Longest request line accepted, in bytes; longer is 414.")
+    http_max_header_bytes: Count = Field(16_384, description="Longest single header accepted, in bytes; longer is 431.")
+    http_timeout_seconds: Seconds = Field(60, description="How long an HTTP command waits when it names no timeout.")
+    public_url: str | None = Field(
+        None,
+        description="Scheme and authority for Location headers, when a proxy hides them; else those of the request.",
+    )
+
+    database_url: DatabaseUrl | None = Field(
+        None,
+        description="PostgreSQL to use, as postgresql://user:password@host:port/name; unset starts an embedded one.",
+    )
+    database_pool_size: Count = Field(10, description="Most connections held to the database.")
+
+    amqp_url: AmqpUrl | None = Field(
+        None, description="RabbitMQ to use, or off; unset starts an own broker where RabbitMQ is installed."
+    )
+    amqp_prefetch: Annotated[int, Field(ge=1, le=65_535)] = Field(
+        1_000, description="Most messages taken from the broker and not yet acknowledged."
+    )
+    amqp_commands: Name = Field(
+        "twinlog.commands", description="Topic exchange, and queue of the same name, for commands."
+    )
+    amqp_events: Name = Field("twinlog.events", description="Topic exchange that every event is published on.")
+    amqp_announcements: Name = Field("twinlog.announcements", description="Topic exchange for policy announcements.")
+    amqp_dead_letters: Name = Field(
+        "twinlog.dead-letters", description="Exchange, and queue of the same name, for messages refused for good."
+    )
+    amqp_subjects: Names = Field(
+        ("amqp:{user_id}",), description="Subjects of a message whose user_id the broker vouches for; comma separated."
+    )
+    amqp_default_subjects: Names = Field(
+        (), description="Subjects of a message without user_id; none means that it is refused."
+    )
+
+    basic_users: Users = Field(
+        default_factory=dict, description="Users with passwords for HTTP Basic, as user:password,user:password."
+    )
+    basic_subject_prefix: Name = Field("nginx", description="Issuer of basic users: the subject is <prefix>:<user>.")
+    pre_authentication: bool = Field(
+        default=False,
+        description="Believe the header x-ditto-pre-authenticated; only behind a proxy that sets or removes it.",
+    )
+    devops_password: SecretStr | None = Field(
+        None, description="Password of the user devops, who may see status and metrics; unset means nobody may."
+    )
+
+    default_namespace: Annotated[str, Field(pattern=NAMESPACE)] = Field(
+        "org.eclipse.ditto", description="Namespace put in front of things created without one."
+    )
+    thing_max_bytes: Count = Field(
+        102_400, description="Longest thing accepted, in characters of its JSON; longer is 413."
+    )
+    policy_max_bytes: Count = Field(102_400, description="Longest policy accepted, in characters of its JSON.")
+    json_max_depth: Annotated[int, Field(ge=8, le=500)] = Field(
+        64, description="Deepest nesting of JSON accepted; deeper is 400."
+    )
+
+    group_max: Count = Field(256, description="Most commands committed in one transaction.")
+    queue_max: Count = Field(
+        10_000, description="Most commands waiting for a transaction; beyond it the answer is 503."
+    )
+    cache_entries: Count = Field(100_000, description="Most thing states held in memory.")
+    command_id_retention: timedelta = Field(
+        timedelta(days=7), description="How long a repeated command id is sure to be recognised, as ISO 8601 duration."
+    )
+
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least important event logged.")
+    log_format: Literal["console", "json"] = Field(
+        "console", description="Log lines for people or one JSON object each."
+    )
+    shutdown_seconds: Seconds = Field(10, description="Longest time given to commands in flight when stopping.")
+
+    @classmethod
+    @override
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Only the command line's own values and the environment count; no file is looked for."""
+        del settings_cls, dotenv_settings, file_secret_settings
+        return init_settings, env_settings
+
+    @property
+    def amqp_is_off(self) -> bool:
+        """Whether AMQP was switched off by hand."""
+        return self.amqp_url is not None and self.amqp_url.get_secret_value() == AMQP_OFF
+
+    @property
+    def is_loopback(self) -> bool:
+        """Whether only processes of this machine can reach the HTTP server."""
+        try:
+            return ipaddress.ip_address(self.http_host).is_loopback
+        except ValueError:
+            return self.http_host == "localhost"
+
+
+def variable_of(field: str) -> str:
+    """The environment variable behind a field of ``Settings``, for help texts and problem lists."""
+    return PREFIX + field.upper()
+
+
+def load_settings(**overrides: object) -> Settings:
+    """Read the environment; ``overrides`` (what the command line was given) win.
+
+    Raises ``SettingsInvalid`` with every problem found.
+    """
+    try:
+        return Settings(**overrides)  # type: ignore[arg-type]  # pydantic checks them, which is the point
+    except ValidationError as invalid:
+        raise SettingsInvalid(tuple(_problem(error) for error in invalid.errors(include_input=False))) from None
+
+
+def unknown_variables(environment: Mapping[str, str] = os.environ) -> tuple[str, ...]:
+    """Variables with our prefix that nothing reads: often a slip of the pen, worth a warning at the start."""
+    known = {variable_of(field) for field in Settings.model_fields}
+    return tuple(sorted(name for name in environment if name.startswith(PREFIX) and name not in known))
+
+
+def _problem(error: ErrorDetails) -> str:
+    return f"{variable_of(str(error['loc'][0]))}: {error['msg'].removeprefix('Value error, ')}"

@@ -1,0 +1,29 @@
+"""Each test has a database and a virtual host of its own."""
+
+import aio_pika
+import asyncpg
+import pytest
+
+
+@pytest.mark.parametrize("turn", range(3))
+async def test_a_test_gets_a_database_without_the_tables_of_others(empty_database_url: str, turn: int) -> None:
+    connection = await asyncpg.connect(empty_database_url)
+    await connection.execute("CREATE TABLE mine (turn integer)")
+    assert await connection.fetchval("SHOW synchronous_commit") == "on"
+    await connection.close()
+
+
+async def test_a_test_gets_a_migrated_database_that_survives_concurrent_use(database_url: str) -> None:
+    connection = await asyncpg.connect(database_url)
+    assert await connection.fetchval("SELECT current_database()") != "twinlog_template"
+    await connection.close()
+
+
+@pytest.mark.parametrize("turn", range(3))
+async def test_a_test_gets_a_virtual_host_without_the_queues_of_others(amqp_url: str, turn: int) -> None:
+    connection = await aio_pika.connect(amqp_url)
+    async with connection:
+        channel = await connection.channel()
+        queue = await channel.declare_queue("mine", durable=True)
+        assert queue.declaration_result.message_count == 0
+        await channel.default_exchange.publish(aio_pika.Message(b"left behind"), "mine")

@@ -1,0 +1,91 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from services.settings import Settings, SettingsInvalid, load_settings, unknown_variables, variable_of
+
+
+@pytest.fixture(autouse=True)
+def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    with monkeypatch.context() as scope:
+        for name in [variable_of(field) for field in Settings.model_fields]:
+            scope.delenv(name, raising=False)
+        yield
+
+
+def test_an_empty_environment_gives_a_service_on_loopback_that_lets_nobody_in() -> None:
+    settings = load_settings()
+    assert (settings.http_host, settings.http_port, settings.is_loopback) == ("127.0.0.1", 8080, True)
+    assert settings.basic_users == {}
+    assert settings.devops_password is None
+    assert settings.pre_authentication is False
+    assert settings.database_url is None
+    assert settings.amqp_is_off is False
+
+
+def test_every_field_has_a_sentence() -> None:
+    for name, field in Settings.model_fields.items():
+        assert field.description, name
+        assert field.description.endswith("."), name
+
+
+def test_users_are_read_with_colons_in_their_passwords(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TWINLOG_BASIC_USERS", "ada:pass:word, grace:hopper")
+    users = load_settings().basic_users
+    assert {user: password.get_secret_value() for user, password in users.items()} == {
+        "ada": "pass:word",
+        "grace": "hopper",
+    }
+
+
+def test_lists_are_comma_separated_and_off_switches_amqp_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TWINLOG_AMQP_SUBJECTS", "amqp:{user_id}, device:{user_id}")
+    monkeypatch.setenv("TWINLOG_AMQP_URL", "off")
+    settings = load_settings()
+    assert settings.amqp_subjects == ("amqp:{user_id}", "device:{user_id}")
+    assert settings.amqp_is_off
+
+
+def test_what_the_command_line_was_given_wins_over_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TWINLOG_HTTP_PORT", "9000")
+    assert load_settings().http_port == 9000
+    assert load_settings(http_port=9001).http_port == 9001
+
+
+def test_a_bad_environment_is_refused_with_every_problem_and_no_value(monkeypatch: pytest.MonkeyPatch) -> None:
+    bad = {
+        "TWINLOG_HTTP_PORT": "hunter2-port",
+        "TWINLOG_DATABASE_URL": "mysql://root:hunter2@db/x",
+        "TWINLOG_AMQP_URL": "http://hunter2",
+        "TWINLOG_BASIC_USERS": "hunter2",
+        "TWINLOG_LOG_LEVEL": "hunter2",
+        "TWINLOG_DEFAULT_NAMESPACE": "hunter2!",
+    }
+    for name, value in bad.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(SettingsInvalid) as refused:
+        load_settings()
+    assert {problem.partition(":")[0] for problem in refused.value.problems} == set(bad)
+    assert "hunter2" not in str(refused.value)
+
+
+@pytest.mark.parametrize("users", ["ada:one,ada:two", "devops:x", "ada:", ":x"])
+def test_a_user_is_named_once_has_a_password_and_is_not_devops(monkeypatch: pytest.MonkeyPatch, users: str) -> None:
+    monkeypatch.setenv("TWINLOG_BASIC_USERS", users)
+    with pytest.raises(SettingsInvalid, match="TWINLOG_BASIC_USERS"):
+        load_settings()
+
+
+def test_secrets_do_not_show_when_settings_are_printed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TWINLOG_BASIC_USERS", "ada:hunter2")
+    monkeypatch.setenv("TWINLOG_DEVOPS_PASSWORD", "hunter2")
+    monkeypatch.setenv("TWINLOG_DATABASE_URL", "postgresql://u:hunter2@h/d")
+    assert "hunter2" not in repr(load_settings())
+
+
+def test_a_variable_nobody_reads_is_named() -> None:
+    assert unknown_variables({"TWINLOG_HTTP_PROT": "1", "TWINLOG_HTTP_PORT": "1", "HOME": "/"}) == (
+        "TWINLOG_HTTP_PROT",
+    )
