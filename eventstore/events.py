@@ -22,7 +22,7 @@ class NewEvent:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecordedEvent:
-    """An event in the log: ``revision`` counts in its stream, ``position`` in the whole log, both from 1 without holes."""
+    """An event in the log: ``revision`` counts in its stream, ``position`` in the log, both from 1 without holes."""
 
     position: int
     stream: StreamName

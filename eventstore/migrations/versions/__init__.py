@@ -1,0 +1,1 @@
+"""Numbered revisions on the branch ``eventstore``, one file each."""

@@ -1,0 +1,3 @@
+-- Tell the other processes how far the log reaches.
+-- $1 position, as text.
+select pg_notify('twinlog_events', $1)

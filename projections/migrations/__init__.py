@@ -1,0 +1,1 @@
+"""Migrations of the read-models' tables; they run together with the event store's."""
