@@ -28,7 +28,7 @@ class Servers:
 
 
 async def open_servers(stack: AsyncExitStack, settings: Settings) -> Servers:
-    """Start what has to be started, both at once; the stack stops it. Raises ``ServerFailed`` with the server's words."""
+    """Start what has to be started, both at once; the stack stops it. Raises ``ServerFailed``."""
     beside = read_endpoints(settings.home)
     try:
         async with asyncio.TaskGroup() as group:
@@ -48,9 +48,7 @@ async def _database(stack: AsyncExitStack, settings: Settings, beside: Endpoints
     return (await stack.enter_async_context(EmbeddedPostgres(settings.home))).url
 
 
-async def _broker(
-    stack: AsyncExitStack, settings: Settings, beside: Endpoints | None
-) -> tuple[str | None, str | None]:
+async def _broker(stack: AsyncExitStack, settings: Settings, beside: Endpoints | None) -> tuple[str | None, str | None]:
     if settings.amqp_is_off:
         return None, "AMQP is off because TWINLOG_AMQP_URL says so."
     if settings.amqp_url is not None:

@@ -11,9 +11,9 @@ from typing import NoReturn
 import asyncpg
 import typer
 
-from eventstore.errors import StoreError
 from eventstore.pool import create_pool
 from eventstore.postgres import PostgresEventStore
+from services.embedded.postgres import EmbeddedPostgres
 from services.endpoints import Endpoints, read_endpoints
 from services.settings import Settings, SettingsInvalid, load_settings
 
@@ -66,7 +66,7 @@ async def open_log() -> AsyncIterator[Log]:
     chosen = settings()
     async with contextlib.AsyncExitStack() as stack:
         url = await stack.enter_async_context(database_url(chosen))
-        pool = await stack.enter_async_context(await create_pool(url, max_size=2))
+        pool = await stack.enter_async_context(await create_pool(url, size=2))
         yield Log(pool=pool, store=PostgresEventStore(pool), url=url)
 
 
@@ -83,6 +83,7 @@ async def database_url(chosen: Settings) -> AsyncIterator[str]:
             yield server.url
     else:
         fail(
-            f"There is no Twinlog in {chosen.home}. Start one with `make run`, or set TWINLOG_HOME or TWINLOG_DATABASE_URL.",
+            f"There is no Twinlog in {chosen.home}. Start one with `make run`, "
+            "or set TWINLOG_HOME or TWINLOG_DATABASE_URL.",
             Exit.UNREACHED,
         )

@@ -41,7 +41,6 @@ def list_events(  # noqa: PLR0913 - the options are the interface
     """Show recorded events, oldest first.
 
     Examples:
-
       twinlog events list --last 20
 
       twinlog events list --entity farm.one:pump-7 --since 2h
@@ -58,22 +57,22 @@ def tail_events(
     namespace: Namespaces = None,
     entity: Entity = None,
     event_type: Types = None,
-    after: Annotated[int | None, typer.Option("--after", min=0, help="Begin after this position instead of now.")] = None,
+    after: Annotated[int | None, typer.Option("--after", min=0, help="Begin after this position, not now.")] = None,
     as_json: Json = False,
 ) -> None:
     """Follow the log live until interrupted: first what was missed (with --after), then what happens.
 
     Example:
-
       twinlog events tail --namespace farm.one --json | jq .value
     """
     run(_tail(after, select(namespaces=namespace, stream=entity, types=event_type), as_json=as_json))
 
 
 @events.command("replay")
-def replay_events(  # noqa: PLR0913 - the options are the interface
+def replay_events(
     target: Annotated[
-        str, typer.Argument(help="- for standard output, a file, or amqp:EXCHANGE for an exchange of the configured broker.")
+        str,
+        typer.Argument(help="- (standard output), a file, or amqp:EXCHANGE."),
     ] = "-",
     *,
     after: After = 0,
@@ -83,7 +82,8 @@ def replay_events(  # noqa: PLR0913 - the options are the interface
     entity: Entity = None,
     event_type: Types = None,
     resume: Annotated[
-        bool, typer.Option("--resume", help="Go on where an interrupted replay of the same selection to the same target stopped.")
+        bool,
+        typer.Option("--resume", help="Go on where an interrupted replay of the same selection stopped."),
     ] = False,
 ) -> None:
     """Send the selected events again, in order: as lines of JSON, or as Ditto envelopes to an AMQP exchange.
@@ -92,7 +92,6 @@ def replay_events(  # noqa: PLR0913 - the options are the interface
     repeat; they are confirmed by the broker before they count.
 
     Examples:
-
       twinlog events replay backup.ndjson
 
       twinlog events replay --namespace farm.one --since 7d amqp:farm.rebuild --resume

@@ -49,21 +49,23 @@ def entity(text: str) -> str:
 
 After = Annotated[int, typer.Option("--after", min=0, help="Only events after this log position.")]
 Since = Annotated[
-    datetime | None, typer.Option("--since", parser=moment, metavar="TIME", help="From this time on (ISO 8601) or age (15m, 2h, 7d).")
+    datetime | None,
+    typer.Option("--since", parser=moment, metavar="TIME", help="From this time (ISO 8601) or age (15m, 7d) on."),
 ]
 Until = Annotated[
     datetime | None, typer.Option("--until", parser=moment, metavar="TIME", help="Before this time (ISO 8601) or age.")
 ]
 Namespaces = Annotated[
-    list[str] | None, typer.Option("--namespace", "-n", metavar="NS", help="Only entities of this namespace; repeatable.")
+    list[str] | None,
+    typer.Option("--namespace", "-n", metavar="NS", help="Only this namespace; repeatable."),
 ]
 Entity = Annotated[
     str | None,
-    typer.Option("--entity", "-e", parser=entity, metavar="ID", help="Only this thing (ns:name) or policy (policy:ns:name)."),
+    typer.Option("--entity", "-e", parser=entity, metavar="ID", help="Only this thing, or policy:ID."),
 ]
 Types = Annotated[
     list[str] | None,
-    typer.Option("--type", "-t", parser=event_type, metavar="TYPE", help="created, modified, merged or deleted; repeatable."),
+    typer.Option("--type", "-t", parser=event_type, metavar="TYPE", help="Only this event type; repeatable."),
 ]
 
 

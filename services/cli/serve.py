@@ -15,6 +15,7 @@ from eventstore.migrations import migrate as migrate_database
 from services.application import ROLES, StartFailed, running
 from services.cli.connection import Exit, database_url, fail, settings
 from services.cli.running import run
+from services.greeting import greeting
 from services.logging import configure_logging
 from services.settings import Settings, SettingsInvalid, load_settings
 
@@ -25,7 +26,7 @@ def serve(
     *,
     role: Annotated[
         list[Role] | None,
-        typer.Option("--role", help="What this process does; repeatable. All of it when not given.", show_default=False),
+        typer.Option("--role", help="What this process does; repeatable. Default: all.", show_default=False),
     ] = None,
     port: Annotated[
         int | None, typer.Option(min=0, max=65_535, help="HTTP port, 0 for any. [TWINLOG_HTTP_PORT, 8080]")
@@ -41,7 +42,6 @@ def serve(
     installed. The first start makes credentials, prints them once and keeps them in the data folder.
 
     Examples:
-
       twinlog serve
 
       twinlog serve --role http --port 8081
@@ -56,7 +56,6 @@ def migrate() -> None:
     """Bring the database schema up to date; safe to repeat, and safe while other processes start.
 
     Example:
-
       TWINLOG_DATABASE_URL=postgresql://… twinlog migrate
     """
     run(_migrate())
@@ -76,7 +75,7 @@ async def _serve(chosen: Settings, roles: frozenset[str]) -> None:
         loop.add_signal_handler(number, stopping.set)
     try:
         async with running(chosen, roles) as application:
-            application.greet(typer.echo)
+            typer.echo(greeting(application))
             await application.until(stopping)
     except StartFailed as failed:
         fail(str(failed), Exit.UNREACHED)
@@ -85,5 +84,5 @@ async def _serve(chosen: Settings, roles: frozenset[str]) -> None:
 async def _migrate() -> None:
     async with contextlib.AsyncExitStack() as stack:
         url = await stack.enter_async_context(database_url(settings()))
-        await asyncio.to_thread(migrate_database, url)
+        await migrate_database(url)
     typer.echo("The schema is up to date.")

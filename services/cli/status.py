@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.table import Table
 
 from eventstore.errors import StoreError
-from projections.consumers import Place, places
+from projections.progress import Standing, standings
 from services.cli.connection import Exit, endpoints, open_log, settings
 from services.cli.running import run
 
@@ -38,7 +38,6 @@ def status(
     Exit code 3 when a server that should be there does not answer.
 
     Example:
-
       twinlog status --json | jq '.consumers[] | select(.lag > 1000)'
     """
     run(_status(as_json=as_json))
@@ -52,7 +51,14 @@ async def _status(*, as_json: bool) -> None:
             "servers": [{"server": item.server, "reached": item.reached, "says": item.says} for item in servers],
             "head": head,
             "consumers": [
-                {"name": item.name, "version": item.version, "position": item.position, "lag": head - item.position}
+                {
+                    "name": item.name,
+                    "version": item.version,
+                    "position": item.position,
+                    "lag": item.behind_events,
+                    "lagSeconds": item.behind_seconds,
+                    "owner": item.owner,
+                }
                 for item in consumers
             ],
         }
@@ -63,11 +69,15 @@ async def _status(*, as_json: bool) -> None:
         raise typer.Exit(Exit.UNREACHED)
 
 
-async def _log() -> tuple[int, list[Place], Reached]:
+async def _log() -> tuple[int, list[Standing], Reached]:
     try:
         async with open_log() as log:
             version = await log.pool.fetchval("show server_version")
-            return await log.store.head(), await places(log.pool), Reached(server="PostgreSQL", reached=True, says=version)
+            return (
+                await log.store.head(),
+                await standings(log.pool),
+                Reached(server="PostgreSQL", reached=True, says=version),
+            )
     except (StoreError, OSError, asyncpg.PostgresError, TimeoutError) as trouble:
         return 0, [], Reached(server="PostgreSQL", reached=False, says=str(trouble))
 
@@ -87,13 +97,14 @@ async def _broker() -> Reached:
     return Reached(server="RabbitMQ", reached=True, says="answers")
 
 
-def _print(servers: list[Reached], head: int, consumers: list[Place]) -> None:
+def _print(servers: list[Reached], head: int, consumers: list[Standing]) -> None:
     console = Console()
     reached = Table("server", "reached", "says", title="servers")
-    for item in servers:
-        reached.add_row(item.server, "[green]yes" if item.reached else "[red]no", item.says)
+    for server in servers:
+        reached.add_row(server.server, "[green]yes" if server.reached else "[red]no", server.says)
     console.print(reached)
-    lags = Table("consumer", "version", "position", "lag", title=f"the log ends at position {head:,}")
-    for place in consumers:
-        lags.add_row(place.name, str(place.version), f"{place.position:,}", f"{head - place.position:,}")
+    lags = Table("consumer", "version", "position", "lag", "owner", title=f"the log ends at position {head:,}")
+    for item in consumers:
+        lag = f"{item.behind_events:,} ({item.behind_seconds:.1f} s)"
+        lags.add_row(item.name, str(item.version), f"{item.position:,}", lag, item.owner or "nobody")
     console.print(lags)

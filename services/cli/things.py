@@ -32,15 +32,15 @@ Id = Annotated[str, typer.Argument(metavar="THING", help="The id of the thing, n
 def show(
     thing: Id,
     *,
-    revision: Annotated[int | None, typer.Option("--revision", "-r", min=1, help="As it was after this revision.")] = None,
+    revision: Annotated[int | None, typer.Option("--revision", "-r", min=1, help="As it was after revision N.")] = None,
     at: Annotated[
-        datetime | None, typer.Option("--at", parser=moment, metavar="TIME", help="As it was at this time (ISO 8601) or age (2h).")
+        datetime | None,
+        typer.Option("--at", parser=moment, metavar="TIME", help="As it was then (ISO 8601, or age: 2h)."),
     ] = None,
 ) -> None:
     """Print the twin as JSON: as it is now, after a revision, or at a time.
 
     Examples:
-
       twinlog thing show farm.one:pump-7
 
       twinlog thing show farm.one:pump-7 --at 2h
@@ -58,7 +58,6 @@ def history(
     """List every change of the twin: what, when, by whom.
 
     Example:
-
       twinlog thing history farm.one:pump-7 --json | jq -r .headers
     """
     run(_history(thing, after, as_json=as_json))

@@ -53,7 +53,7 @@ async def demonstrate(endpoints: Endpoints) -> bool:
     """Run the whole story against one service and print it; whether all counts agree."""
     if endpoints.amqp_url is None or endpoints.http_url is None:
         raise DemoFailedError("The demonstration needs RabbitMQ. Install rabbitmq-server or set TWINLOG_AMQP_URL.")
-    async with _http_session(endpoints.http_url) as session, create_pool(endpoints.database_url, max_size=2) as pool:
+    async with _http_session(endpoints.http_url) as session, await create_pool(endpoints.database_url, size=2) as pool:
         store = PostgresEventStore(pool)
         with _progress() as progress:
             await _create_fleet(session, progress)
@@ -160,7 +160,9 @@ def _quantile(ordered: list[float], share: float) -> str:
 
 def _print_twin(twin: dict[str, object], history: list[RecordedEvent]) -> None:
     CONSOLE.print_json(orjson.dumps(twin).decode())
-    table = Table("revision", "position", "recorded", "type", "path", "value", title=f"last events of {twin['thingId']}")
+    table = Table(
+        "revision", "position", "recorded", "type", "path", "value", title=f"last events of {twin['thingId']}"
+    )
     for event in history:
         value = (event.value or b"").decode()
         recorded = event.recorded_at.isoformat(timespec="milliseconds")

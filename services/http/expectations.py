@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from typing import Final
 
 from protocol.durations import parse_duration
-
 from protocol.errors import (
     AcknowledgementLabelInvalid,
     AcknowledgementRequestParsingFailed,

@@ -32,7 +32,7 @@ CONSOLE = Console(stderr=True)
 
 
 def main(
-    only: Annotated[list[str] | None, typer.Option(help=f"Measure only these of {', '.join(PATHS)}; repeatable.")] = None,
+    only: Annotated[list[str] | None, typer.Option(help=f"Only these of {', '.join(PATHS)}; repeatable.")] = None,
     rounds: Annotated[int, typer.Option(min=1, help="Rounds of each path; the median counts.")] = 5,
     json: Annotated[Path | None, typer.Option(help="Also write every figure to this file.")] = None,
 ) -> None:
@@ -75,7 +75,7 @@ async def _hot_paths(
         if "http" in chosen:
             measures += await paths.http(bench, twin)
         async with contextlib.AsyncExitStack() as stack:
-            pool = await stack.enter_async_context(await create_pool(database_url, max_size=2))
+            pool = await stack.enter_async_context(await create_pool(database_url, size=2))
             store = PostgresEventStore(pool)
             if "replay" in chosen:
                 measures += await paths.replay(bench, store, pool)

@@ -17,14 +17,21 @@ NAMESPACE = "bench"
 THINGS = 100
 AUTHORIZATION = "Basic " + base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()
 PROPERTY = "features/motor/properties/rpm"
-MESSAGE = orjson.dumps(
-    {
-        "topic": f"{NAMESPACE}/thing-KEY/things/twin/commands/modify",
-        "headers": {"response-required": False, "correlation-id": "c-NUMBER", "sent-at": "TIME"},
-        "path": f"/{PROPERTY}",
-        "value": {"rpm": "NUMBER", "note": "x" * 40},
-    }
-).decode().replace('"TIME"', "{t}").replace('"NUMBER"', "{n}").replace("NUMBER", "{n}").replace("KEY", "{k}")
+MESSAGE = (
+    orjson.dumps(
+        {
+            "topic": f"{NAMESPACE}/thing-KEY/things/twin/commands/modify",
+            "headers": {"response-required": False, "correlation-id": "c-NUMBER", "sent-at": "TIME"},
+            "path": f"/{PROPERTY}",
+            "value": {"rpm": "NUMBER", "note": "x" * 40},
+        }
+    )
+    .decode()
+    .replace('"TIME"', "{t}")
+    .replace('"NUMBER"', "{n}")
+    .replace("NUMBER", "{n}")
+    .replace("KEY", "{k}")
+)
 
 
 def thing(number: int) -> dict[str, object]:
@@ -63,16 +70,24 @@ async def seed_log(store: EventStore, count: int, group: int = 250) -> None:
 
 def small_groups(count: int, size: int) -> Iterator[list[Commit]]:
     """Groups of one-event commits on streams of their own, as appends of changes look."""
-    event = NewEvent(type="modified", path=f"/{PROPERTY}", value=b'{"rpm":1234,"note":"' + b"x" * 40 + b'"}', headers=b"{}")
+    event = NewEvent(
+        type="modified", path=f"/{PROPERTY}", value=b'{"rpm":1234,"note":"' + b"x" * 40 + b'"}', headers=b"{}"
+    )
     for begin in range(0, count, size):
         yield [
             Commit(
                 appends=(
-                    StreamAppend(stream=StreamName(f"thing:{NAMESPACE}:s-{number}"), expected_revision=0, events=(event,)),
+                    StreamAppend(
+                        stream=StreamName(f"thing:{NAMESPACE}:s-{number}"), expected_revision=0, events=(event,)
+                    ),
                 )
             )
             for number in range(begin, begin + size)
         ]
+
+
+def _small(number: int) -> StreamName:
+    return StreamName(f"thing:{NAMESPACE}:s-{number}")
 
 
 def _creation(number: int) -> Commit:

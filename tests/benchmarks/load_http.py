@@ -7,10 +7,10 @@ import itertools
 import sys
 import time
 from collections.abc import Iterator
-from typing_extensions import override
 
 import orjson
 import uvloop
+from typing_extensions import override
 
 
 class _Connection(asyncio.Protocol):

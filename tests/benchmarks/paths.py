@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -25,6 +25,11 @@ CONNECTIONS = 64
 SECONDS = 3.0
 APPENDED = 20_000
 GROUP = 100
+BARE_TABLE = "create table if not exists floor_append (position bigserial primary key, stream text, value json)"
+BARE_READ = """
+    select position, stream, revision, type, path, value, headers, recorded_at
+      from events where position > $1 order by position limit 5000
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,7 +86,9 @@ async def http(bench: Bench, twin: bytes) -> list[Measure]:
 async def append(bench: Bench, store: EventStore, pool: asyncpg.Pool) -> list[Measure]:
     """Events into the log in groups of 100 beside a bare multi-row insert of the same bytes."""
     measure = Measure(name="append in groups of 100", unit="events/s")
-    await pool.execute("create table if not exists floor_append (position bigserial primary key, stream text, value json)")
+    await pool.execute(
+        "create table if not exists floor_append (position bigserial primary key, stream text, value json)"
+    )
     for number in range(bench.rounds):
         bench.tell(f"{measure.name}, round {number + 1}")
         measure.floor.append(await _bare_appends(pool))
@@ -143,8 +150,6 @@ def _http_job(method: str, suffix: str, body: str) -> dict[str, Any]:
 
 
 def _renamed(group: list[Any], run: str) -> list[Any]:
-    from dataclasses import replace
-
     return [
         replace(commit, appends=tuple(replace(part, stream=f"{part.stream}-{run}") for part in commit.appends))
         for commit in group
@@ -162,9 +167,8 @@ async def _bare_appends(pool: asyncpg.Pool) -> float:
 
 
 async def _bare_replay(pool: asyncpg.Pool) -> float:
-    query = "select position, stream, revision, type, path, value, headers, recorded_at from events where position > $1 order by position limit 5000"
     began, position, count = time.perf_counter(), 0, 0
-    while rows := await pool.fetch(query, position):
+    while rows := await pool.fetch(BARE_READ, position):
         for row in rows:
             orjson.dumps((row["position"], row["stream"], row["revision"], orjson.Fragment(row["value"] or b"null")))
         position = rows[-1]["position"]

@@ -20,7 +20,7 @@ import psutil
 from services.endpoints import Endpoints, read_endpoints
 
 READY_SECONDS = 60.0
-PASSWORD = "bench-only"  # noqa: S105 - a server of the benchmark's own, on loopback, for its duration
+PASSWORD = "bench-only"
 USER = "bench"
 
 

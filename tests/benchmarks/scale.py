@@ -15,8 +15,8 @@ from eventstore.pool import create_pool
 from eventstore.postgres import PostgresEventStore
 from tests.benchmarks import fleet
 from tests.benchmarks.measures import Measure
-from tests.benchmarks.processes import load, twinlog
 from tests.benchmarks.paths import CONNECTIONS
+from tests.benchmarks.processes import load, twinlog
 
 THINGS = 100_000
 PATIENCE_SECONDS = 300.0
@@ -28,9 +28,9 @@ async def measure(home: Path, database_url: str, amqp_url: str, tell: Callable[[
     catch_up = Measure(name="read models built from 100 000 created things", unit="events/s", least=20_000)
     memory = Measure(name="resident memory, 100 000 twins built and read", unit="MB", most=250)
     start = Measure(name="start to ready, existing data", unit="ms", most=3_000)
-    await asyncio.to_thread(migrate, database_url)
+    await migrate(database_url)
     async with contextlib.AsyncExitStack() as stack:
-        store = PostgresEventStore(await stack.enter_async_context(await create_pool(database_url, max_size=2)))
+        store = PostgresEventStore(await stack.enter_async_context(await create_pool(database_url, size=2)))
         tell("seeding 100 000 things")
         await fleet.seed_log(store, THINGS)
     tell(catch_up.name)

@@ -1,0 +1,148 @@
+"""The whole service in one process, put together from its settings: what is opened, in which order, and closed again.
+
+Roles say what a process does beside holding the log: ``http`` and ``amqp`` take commands, ``publisher`` sends events,
+``projector`` keeps the read models. Any number of processes may have any of them; what only one may do at a time it
+does under a lease.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from typing import Final
+
+import structlog
+
+from eventstore.errors import StoreError
+from eventstore.migrations import migrate
+from eventstore.pool import create_pool
+from services.broker import Broker, open_broker
+from services.core import Core, open_core
+from services.credentials import MadeUpCredentials, keep_credentials
+from services.embedded.processes import ServerFailed
+from services.endpoints import Endpoints, published_endpoints, read_endpoints
+from services.frontend import open_frontend
+from services.servers import Servers, open_servers
+from services.settings import Settings
+
+ROLES: Final = ("http", "amqp", "publisher", "projector")
+
+log = structlog.get_logger(__name__)
+
+
+class StartFailed(Exception):
+    """The service cannot start; the text says what to do about it."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Application:
+    """A running service."""
+
+    settings: Settings
+    roles: frozenset[str]
+    servers: Servers
+    core: Core
+    broker: Broker | None
+    credentials: MadeUpCredentials | None
+    http_port: int | None = None
+    tasks: list[asyncio.Task[None]] = field(default_factory=list)
+
+    @property
+    def http_url(self) -> str | None:
+        """Where HTTP is served, without credentials."""
+        return None if self.http_port is None else f"http://{self.settings.http_host}:{self.http_port}"
+
+    def start(self, work: Iterable[tuple[str, Coroutine[object, object, None]]]) -> None:
+        """Run the coroutines until the service ends; one that ends by itself ends the service."""
+        self.tasks.extend(asyncio.create_task(coroutine, name=name) for name, coroutine in work)
+
+    async def until(self, stopping: asyncio.Event) -> None:
+        """Serve until told to stop. Raises what a part of the service died of, should one die."""
+        waiting = asyncio.create_task(stopping.wait())
+        try:
+            done, _ = await asyncio.wait({waiting, *self.tasks}, return_when=asyncio.FIRST_COMPLETED)
+            for task in done - {waiting}:
+                log.error("part_ended", part=task.get_name())
+                task.result()
+        finally:
+            waiting.cancel()
+        log.info("stopping")
+
+
+@contextlib.asynccontextmanager
+async def running(settings: Settings, roles: frozenset[str]) -> AsyncIterator[Application]:
+    """A service that answers; on the way out it finishes what it has taken. Raises ``StartFailed``."""
+    async with AsyncExitStack() as stack:
+        try:
+            application = await _assembled(stack, settings, roles)
+        except (ServerFailed, StoreError, OSError) as trouble:
+            raise StartFailed(f"Twinlog cannot start: {trouble}") from trouble
+        yield application
+
+
+async def _assembled(stack: AsyncExitStack, settings: Settings, roles: frozenset[str]) -> Application:
+    credentials = None if settings.basic_users or settings.pre_authentication else _made_up(settings)
+    servers = await open_servers(stack, settings)
+    await migrate(servers.database_url)
+    pool = await create_pool(servers.database_url, size=settings.database_pool_size)
+    stack.push_async_callback(_close_pool, pool.close, pool.terminate)
+    core = await open_core(stack, settings, pool)
+    broker = None if servers.amqp_url is None else open_broker(settings, servers.amqp_url, core)
+    application = Application(
+        settings=settings, roles=roles, servers=servers, core=core, broker=broker, credentials=credentials
+    )
+    stack.push_async_callback(_end, application.tasks)
+    application.start(core.work(projector="projector" in roles))
+    if broker is not None:
+        application.start(broker.work(consumer="amqp" in roles, publisher="publisher" in roles))
+        stack.push_async_callback(broker.stop, settings.shutdown_seconds)
+    if "http" in roles:
+        application.http_port = await open_frontend(stack, settings, core, broker, credentials)
+    _publish_endpoints(stack, application)
+    return application
+
+
+def _made_up(settings: Settings) -> MadeUpCredentials:
+    return keep_credentials(settings.home, settings.http_host)
+
+
+def _publish_endpoints(stack: AsyncExitStack, application: Application) -> None:
+    """Tell the command line where we are, unless a service beside us has done so."""
+    if read_endpoints(application.settings.home) is not None:
+        return
+    user = _login(application)
+    http_url = application.http_url
+    endpoints = Endpoints(
+        pid=os.getpid(),
+        http_url=http_url if http_url is None or user is None else http_url.replace("://", f"://{user}@", 1),
+        database_url=application.servers.database_url,
+        amqp_url=application.servers.amqp_url,
+    )
+    stack.enter_context(published_endpoints(application.settings.home, endpoints))
+
+
+def _login(application: Application) -> str | None:
+    credentials = application.credentials
+    if credentials is not None:
+        return f"{credentials.user}:{credentials.password}"
+    for user, password in application.settings.basic_users.items():
+        return f"{user}:{password.get_secret_value()}"
+    return None
+
+
+async def _close_pool(close: Callable[[], Coroutine[object, object, None]], terminate: Callable[[], None]) -> None:
+    try:
+        async with asyncio.timeout(2):
+            await close()
+    except (TimeoutError, OSError):
+        terminate()
+
+
+async def _end(tasks: list[asyncio.Task[None]]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)

@@ -1,0 +1,73 @@
+"""The AMQP side of a process: commands in over one link, events out over another."""
+
+from __future__ import annotations
+
+from collections.abc import Coroutine, Iterator
+from dataclasses import dataclass
+
+from projections.consumers import CheckpointedReader
+from services.amqp.connection import Link, LinkState
+from services.amqp.consumer import CommandConsumer
+from services.amqp.ditto import DittoMapper, envelope_of
+from services.amqp.identity import Identity
+from services.amqp.meters import PUBLISHER, Meters
+from services.amqp.publisher import EventPublisher
+from services.amqp.topology import Topology
+from services.core import Core, now
+from services.settings import Settings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Broker:
+    """Consumer and publisher of one process, ready to run."""
+
+    consumer: CommandConsumer
+    publisher: EventPublisher
+    reader: CheckpointedReader
+
+    def work(self, *, consumer: bool, publisher: bool) -> Iterator[tuple[str, Coroutine[object, object, None]]]:
+        """What has to run for as long as the process does."""
+        if consumer:
+            yield "amqp consumer", self.consumer.run()
+        if publisher:
+            yield "amqp publisher", self.reader.run(self.publisher.work)
+
+    async def stop(self, seconds: float) -> None:
+        """Take no more messages, and acknowledge those that were taken."""
+        await self.consumer.stop(seconds)
+
+    async def problem(self) -> str | None:
+        """Why messages do not flow; nothing when they do."""
+        return None if self.consumer.ready else self.consumer.link.problem or "is not connected yet"
+
+
+def open_broker(settings: Settings, url: str, core: Core) -> Broker:
+    """The AMQP side over the core; connects when its work runs."""
+    meters = Meters(core.metrics)
+    topology = Topology(
+        commands=settings.amqp_commands,
+        events=settings.amqp_events,
+        announcements=settings.amqp_announcements,
+        dead_letters=settings.amqp_dead_letters,
+    )
+    consumer = CommandConsumer(
+        _link(url, topology, "commands", meters),
+        commanding=core.commanding,
+        mapper=DittoMapper(max_depth=settings.json_max_depth),
+        identity=Identity(settings.amqp_subjects, settings.amqp_default_subjects),
+        clock=now,
+        meters=meters,
+        prefetch=settings.amqp_prefetch,
+    )
+    publisher = EventPublisher(
+        _link(url, topology, "events", meters), envelope_of=envelope_of, head=core.store.head, meters=meters
+    )
+    reader = CheckpointedReader(core.pool, core.store, name=PUBLISHER)
+    return Broker(consumer=consumer, publisher=publisher, reader=reader)
+
+
+def _link(url: str, topology: Topology, name: str, meters: Meters) -> Link:
+    def changed(state: LinkState) -> None:
+        meters.connected(name, up=state is LinkState.CONNECTED)
+
+    return Link(url, topology, name=name, changed=changed)

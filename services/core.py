@@ -1,0 +1,87 @@
+"""The part of every process: the log, the leases on it, commanding, and the read models where they are kept."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import AsyncExitStack, suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Final
+
+from eventstore.errors import StoreError
+from eventstore.pool import Pool
+from eventstore.postgres import PostgresEventStore
+from eventstore.sole_writer import SoleWriter
+from projections.progress import standings
+from projections.projection import Projection
+from projections.revisions import RevisionsProjection
+from projections.runner import ProjectionRunner
+from projections.twins import TwinsProjection, TwinsReader
+from services.commanding.commanding import Commanding
+from services.commanding.limits import CommandingLimits
+from services.metrics import Metrics
+from services.settings import Settings
+
+PROJECTIONS: Final[dict[str, Callable[[], Projection]]] = {"twins": TwinsProjection, "revisions": RevisionsProjection}
+"""Every read model by name: what the projector keeps and ``twinlog rebuild`` rebuilds."""
+
+LAG_SECONDS: Final = 0.5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Core:
+    """What the edges of a process share."""
+
+    pool: Pool
+    store: PostgresEventStore
+    sole_writer: SoleWriter
+    commanding: Commanding
+    metrics: Metrics
+
+    def work(self, *, projector: bool) -> Iterator[tuple[str, Coroutine[object, object, None]]]:
+        """What has to run for as long as the process does."""
+        yield "sole writer", self.sole_writer.run()
+        if projector:
+            for name, make in PROJECTIONS.items():
+                yield f"projection {name}", ProjectionRunner(self.pool, self.store, make).run()
+            yield "lag", self._watch_lag()
+
+    async def _watch_lag(self) -> None:
+        """Tell how far every consumer of the log is behind, also while it does nothing."""
+        while True:
+            with suppress(StoreError):
+                for standing in await standings(self.pool):
+                    self.metrics.projection_lag.labels(standing.name).set(standing.behind_events)
+            await asyncio.sleep(LAG_SECONDS)
+
+
+async def open_core(stack: AsyncExitStack, settings: Settings, pool: Pool) -> Core:
+    """The core over an open pool; the stack stops commanding before it stops following the log."""
+    metrics = Metrics()
+    store = await stack.enter_async_context(PostgresEventStore(pool))
+    sole_writer = SoleWriter(store)
+    commanding = Commanding(
+        store=store,
+        twins=TwinsReader(pool),
+        sole_writer=sole_writer,
+        clock=now,
+        limits=_limits(settings),
+        metrics=metrics,
+    )
+    await stack.enter_async_context(commanding)
+    return Core(pool=pool, store=store, sole_writer=sole_writer, commanding=commanding, metrics=metrics)
+
+
+def now() -> datetime:
+    """The clock of the service; the core below is handed it."""
+    return datetime.now(UTC)
+
+
+def _limits(settings: Settings) -> CommandingLimits:
+    return CommandingLimits(
+        group_max=settings.group_max,
+        queue_max=settings.queue_max,
+        cache_entries=settings.cache_entries,
+        stop_seconds=settings.shutdown_seconds,
+    )

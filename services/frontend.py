@@ -1,0 +1,82 @@
+"""The HTTP side of a process."""
+
+from __future__ import annotations
+
+from contextlib import AsyncExitStack
+from importlib.metadata import version
+
+from pydantic import SecretStr
+
+from eventstore.errors import StoreError
+from services.auth.setup import api_authentication, operator_authentication
+from services.broker import Broker
+from services.core import Core
+from services.credentials import MadeUpCredentials
+from services.http.app import create_app
+from services.http.exchange import Bounds
+from services.http.operations import Check, Operations
+from services.http.server import serve_http
+from services.settings import Settings
+
+
+async def open_frontend(
+    stack: AsyncExitStack,
+    settings: Settings,
+    core: Core,
+    broker: Broker | None,
+    credentials: MadeUpCredentials | None,
+) -> int:
+    """Serve HTTP until the stack is left, which finishes what is in flight; gives the port."""
+    known = _with_credentials(settings, credentials)
+    app = create_app(
+        core.commanding,
+        api=api_authentication(known),
+        operators=operator_authentication(known),
+        operations_of=Operations(
+            version=version("twinlog"),
+            checks=_checks(core, broker),
+            metrics=core.metrics.registry,
+            open_metrics=settings.is_loopback,
+        ),
+        default_namespace=settings.default_namespace,
+        bounds=Bounds(
+            body_bytes=settings.http_max_body_bytes,
+            json_depth=settings.json_max_depth,
+            timeout_seconds=settings.http_timeout_seconds,
+        ),
+        public_url=settings.public_url,
+    )
+    return await stack.enter_async_context(
+        serve_http(
+            app,
+            host=settings.http_host,
+            port=settings.http_port,
+            shutdown_seconds=settings.shutdown_seconds,
+            uri_bytes=settings.http_max_uri_bytes,
+            header_bytes=settings.http_max_header_bytes,
+        )
+    )
+
+
+def _with_credentials(settings: Settings, credentials: MadeUpCredentials | None) -> Settings:
+    """The settings with what the first start made up where nothing was given."""
+    if credentials is None:
+        return settings
+    given: dict[str, object] = {"basic_users": {credentials.user: SecretStr(credentials.password)}}
+    if settings.devops_password is None:
+        given["devops_password"] = SecretStr(credentials.devops_password)
+    return settings.model_copy(update=given)
+
+
+def _checks(core: Core, broker: Broker | None) -> dict[str, Check]:
+    async def database() -> str | None:
+        try:
+            await core.store.head()
+        except StoreError:
+            return "does not answer"
+        return None
+
+    checks: dict[str, Check] = {"database": database}
+    if broker is not None:
+        checks["broker"] = broker.problem
+    return checks
