@@ -129,3 +129,8 @@ def _replacement(old: JsonValue, new: JsonValue) -> JsonValue:
         return new
     gone: JsonObject = {key: None for key in old if key not in new}
     return gone | {key: _replacement(old.get(key), value) for key, value in new.items()}
+
+
+def is_marker(key: str, value: JsonValue) -> bool:
+    """Whether this member of a patch is an expression that deletes siblings, and never becomes a member itself."""
+    return value is None and _expression(key) is not None

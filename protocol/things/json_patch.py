@@ -44,7 +44,7 @@ def translated(command: Command, state: ThingState | None) -> Command:
     The answer holds for this very state: enforce and decide it on the same one. Raises ``PatchTestFailed`` (409) if a
     ``test`` does not hold, ``PatchInvalid`` (400) if the operations are malformed or lead to nothing.
     """
-    if command.verb != "merge" or command.headers.get("content-type") != CONTENT_TYPE:
+    if command.verb != "merge" or not _is_json_patch(command.headers.get("content-type")):
         return command
     thing = living(state)
     if thing is None:
@@ -57,13 +57,17 @@ def translated(command: Command, state: ThingState | None) -> Command:
     if not command.path:
         _check_ids_kept(thing, after)
     headers = {**command.headers, "content-type": "application/merge-patch+json"}
-    patch = _difference(before, after)
-    if not isinstance(patch, Missing) and patch != {}:
+    patch = MISSING if same(before, after) else _difference(before, after)
+    if not isinstance(patch, Missing):
         return replace(command, value=patch, headers=headers)
     path, value = _smallest(command.path, before, after)
     return replace(
         command, verb="modify", path=path, value=value, headers={**headers, "content-type": "application/json"}
     )
+
+
+def _is_json_patch(content_type: JsonValue) -> bool:
+    return isinstance(content_type, str) and content_type.partition(";")[0].strip().lower() == CONTENT_TYPE
 
 
 def _applied(before: JsonValue, operations: JsonValue | Missing) -> JsonValue:
@@ -164,7 +168,7 @@ def _is_resource(path: Pointer) -> bool:
 def _check_ids_kept(thing: ThingState, after: JsonValue) -> None:
     """Refuse to remove the ids, which a modify of the whole thing would quietly keep."""
     kept = after if isinstance(after, dict) else {}
-    if "thingId" in thing.document and "thingId" not in kept:
+    if "thingId" in thing.document and kept.get("thingId") is None:
         raise ThingIdNotDeletable(thing.thing_id)
-    if "policyId" in thing.document and "policyId" not in kept:
+    if "policyId" in thing.document and kept.get("policyId") is None:
         raise ThingPolicyIdNotDeletable(thing.thing_id)
