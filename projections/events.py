@@ -40,6 +40,4 @@ def thaw(
     position: int | None = None,  # noqa: ARG001  (so that a row can be handed over as it is)
 ) -> EntityState:
     """The state that a row of ``twins`` holds."""
-    return restore_state(
-        stream, state, revision=revision, created=created_at, modified=modified_at, deleted=deleted
-    )
+    return restore_state(stream, state, revision=revision, created=created_at, modified=modified_at, deleted=deleted)

@@ -113,9 +113,7 @@ class Rebuild:
         await own(self._pool, name, self._work, version=version, owner=owner, terms=self._terms)
         seconds = time.monotonic() - self._began
         log.info("projection_rebuilt", projection=self._projection.name, events=self._events, seconds=seconds)
-        return Rebuilt(
-            events=self._events, position=self._position, seconds=seconds, differences=self._differences
-        )
+        return Rebuilt(events=self._events, position=self._position, seconds=seconds, differences=self._differences)
 
     async def _work(self, lease: Lease) -> None:
         self._projection.forget()

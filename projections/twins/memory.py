@@ -19,9 +19,7 @@ class InMemoryTwins:
     async def load(self, known: Mapping[StreamName, int]) -> dict[StreamName, Loaded]:
         """See ``Twins.load``; there is never a snapshot."""
         return {
-            stream: Loaded(
-                snapshot=None, tail=tuple(await self._store.read_stream(stream, after_revision=revision))
-            )
+            stream: Loaded(snapshot=None, tail=tuple(await self._store.read_stream(stream, after_revision=revision)))
             for stream, revision in known.items()
         }
 

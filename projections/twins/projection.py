@@ -35,9 +35,7 @@ class TwinsProjection:
         """Drop the remembered states."""
         self._cache.clear()
 
-    async def _states(
-        self, connection: Connection, firsts: Iterable[RecordedEvent]
-    ) -> dict[StreamName, EntityState]:
+    async def _states(self, connection: Connection, firsts: Iterable[RecordedEvent]) -> dict[StreamName, EntityState]:
         """The states before these events, of those entities that had one."""
         states: dict[StreamName, EntityState] = {}
         missing: list[StreamName] = []
