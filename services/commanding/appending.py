@@ -19,8 +19,8 @@ LONGEST_PAUSE: Final = 0.5
 class Appender:
     """Appends groups and finds out what became of an append whose answer was lost.
 
-    A lost append is simply tried again with the same expected revisions. That is exact, since the store checks them under
-    the lock that orders all appends: if the lost one arrived, the second is refused as stale or repeated; if the second
+    A lost append is tried again with the same expected revisions. That is exact, since the store checks them under the
+    lock that orders all appends: if the lost one arrived, the second is refused as stale or repeated; if the second
     arrives first, the lost one can no longer succeed. A refusal that follows a loss has two explanations, though: the
     lost append itself, or somebody else's. The log tells which: the very events of the group, recorded at its own
     microsecond or later with its correlation ids and originators, or others.
@@ -64,9 +64,7 @@ class Appender:
                     self._doubt(append)
         return True
 
-    async def _once(
-        self, commits: Sequence[Commit], recorded_at: datetime, *, after_loss: bool
-    ) -> Appended | Conflict:
+    async def _once(self, commits: Sequence[Commit], recorded_at: datetime, *, after_loss: bool) -> Appended | Conflict:
         outcome = await self._store.append(commits, recorded_at=recorded_at)
         if after_loss and isinstance(outcome, Conflict):
             return await self._arrived(commits, recorded_at) or outcome

@@ -3,17 +3,44 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from types import TracebackType
-from typing import Self
+from typing import Final, Self
 
+from eventstore.errors import StoreUnavailable
 from eventstore.events import RecordedEvent
 from eventstore.store import EventStore
+from projections.twins import Twins
 from protocol.enforcement.auth import AuthContext
-from protocol.json import JsonObject
-from protocol.signals import Response, Signal
+from protocol.entities import EntityState
+from protocol.identifiers import ThingId
+from protocol.json import JsonValue
+from protocol.signals import Response, RetrieveThings, Signal
+from protocol.streams import entity_of
+from services.commanding.appending import Appender
+from services.commanding.draft import Verdict
+from services.commanding.errors import OutcomeUnknown, Overloaded, Stopping, StoreDown, Withdrawn
+from services.commanding.history import History, is_historical
+from services.commanding.lane import Lane
+from services.commanding.ledger import Ledger
 from services.commanding.limits import CommandingLimits
+from services.commanding.loading import States
+from services.commanding.lookup import Lookup
+from services.commanding.pending import Pending
+from services.commanding.reading import Gathering, Reader, gathering, together
+from services.commanding.remembered import RememberedCommands
+from services.commanding.rules import stream_name
+from services.commanding.states import StateCache
+from services.commanding.trust import Trust
+from services.commanding.writing import Writer
+from services.metrics import Metrics
+
+LOOKUPS: Final = 4
+"""Connections that refused repeats may take at once."""
+
+_log = logging.getLogger(__name__)
 
 
 class Commanding:
@@ -27,21 +54,69 @@ class Commanding:
         self,
         *,
         store: EventStore,
-        twins: object,
-        sole_writer: object,
+        twins: Twins,
+        sole_writer: Trust,
         clock: Callable[[], datetime],
         limits: CommandingLimits | None = None,
-        appended: Callable[[Sequence[RecordedEvent]], None] | None = None,
-    ) -> None: ...
+        metrics: Metrics | None = None,
+        appended: Callable[[Sequence[RecordedEvent]], None] = lambda _: None,
+    ) -> None:
+        """``appended`` is called with every group that this process made durable, before its commands are answered."""
+        self._limits = limits = limits or CommandingLimits()
+        self.metrics = metrics or Metrics()
+        self._twins = twins
+        self._loop = asyncio.get_running_loop()
+        self._cache: StateCache[EntityState] = StateCache(
+            max_entries=limits.cache_entries, max_bytes=limits.cache_bytes
+        )
+        self._states = States(twins=twins, trust=sole_writer, cache=self._cache, store_seconds=limits.store_seconds)
+        self._ledger = Ledger(metrics=self.metrics, time=self._loop.time)
+        remembered = RememberedCommands(max_entries=limits.remembered_commands, max_bytes=limits.remembered_bytes)
+        lookup = Lookup(store=store, ledger=self._ledger, remembered=remembered, store_seconds=limits.store_seconds)
+        self._lookups = Lane[Verdict](lookup.work, group_max=LOOKUPS)
+        writer = Writer(
+            states=self._states,
+            appender=Appender(
+                store,
+                store_seconds=limits.store_seconds,
+                resolve_seconds=limits.resolve_seconds,
+                doubt=self._states.doubt,
+            ),
+            ledger=self._ledger,
+            remembered=remembered,
+            clock=clock,
+            limits=limits,
+            appended=appended,
+            doubtful=self._lookups.put,
+        )
+        self._writes = Lane[Pending](writer.work, group_max=limits.group_max)
+        self._reader = Reader(states=self._states, ledger=self._ledger, clock=clock, limits=limits)
+        self._reads = Lane[Pending | Gathering](self._reader.work, group_max=limits.group_max)
+        history = History(store=store, states=self._states, ledger=self._ledger, clock=clock, limits=limits.rules)
+        self._past = Lane[Pending](history.work, group_max=1)
+        self._tasks: list[asyncio.Task[None]] = []
+        self._stopping = False
+        self.metrics.commands_waiting.set_function(self._ledger.__len__)
+        self.metrics.states_cached.set_function(self._cache.__len__)
 
     async def __aenter__(self) -> Self:
         """Start the loops."""
-        raise NotImplementedError
+        self._tasks = [
+            self._loop.create_task(lane.run(), name=f"commanding-{name}")
+            for name, lane in (
+                ("writes", self._writes),
+                ("reads", self._reads),
+                ("lookups", self._lookups),
+                ("past", self._past),
+            )
+        ]
+        return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Stop as ``stop`` does."""
+        await self.stop(self._limits.stop_seconds)
 
     def submit(
         self, signal: Signal, auth: AuthContext, *, command_id: str | None = None, edge: str = "internal"
@@ -50,9 +125,9 @@ class Commanding:
 
         The future fails with the ``DittoError`` to print. Cancelling it withdraws a command that is not yet part of an
         append and otherwise only drops the answer. ``edge`` is a metrics label (``http``, ``amqp``).
-        Raises ``Overloaded`` (503, with ``retry_after`` seconds) when too much is waiting or the service is stopping.
+        Raises ``Overloaded`` (503, header ``retry-after``) when too much is waiting, ``Stopping`` during shutdown.
         """
-        raise NotImplementedError
+        return self._take(signal, auth, command_id, edge).future
 
     async def execute(
         self,
@@ -61,20 +136,97 @@ class Commanding:
         *,
         command_id: str | None = None,
         edge: str = "internal",
-        timeout: float | None = None,  # noqa: ASYNC109 - a Ditto timeout: withdraws rather than cancels
+        timeout: float | None = None,  # noqa: ASYNC109 - a Ditto timeout: it withdraws the command, not the waiting
     ) -> Response:
         """Submit and wait, at most ``timeout`` seconds: then 408 ``command.timeout``, and the command has no effect.
 
         A command that is already part of an append when the time is over is waited for: 408 must not hide a change.
         """
-        raise NotImplementedError
+        pending = self._take(signal, auth, command_id, edge)
+        if pending.future.done():
+            return pending.future.result()
+        seconds = self._limits.timeout_seconds if timeout is None else timeout
+        timer = self._loop.call_later(seconds, _withdraw, pending, seconds)
+        try:
+            return await pending.future
+        finally:
+            timer.cancel()
 
     async def list_things(
-        self, auth: AuthContext, *, namespaces: tuple[str, ...], fields: str | None, after: str | None, limit: int
-    ) -> list[JsonObject]:
-        """Things in order of their ids after ``after``: all (no namespaces given) or those of some namespaces."""
-        raise NotImplementedError
+        self,
+        auth: AuthContext,
+        *,
+        namespaces: Sequence[str] | None = None,
+        fields: str | None = None,
+        after: ThingId | None = None,
+        limit: int = 200,
+        edge: str = "internal",
+    ) -> list[JsonValue]:
+        """Things in order of their ids after ``after``: all, or those of some namespaces.
+
+        Which things exist is read from the read model, some milliseconds behind; how they are is exact.
+        """
+        after_stream = None if after is None else stream_name(after)
+        try:
+            rows = await self._twins.list_things(namespaces, after_stream=after_stream, limit=limit)
+        except StoreUnavailable as error:
+            raise StoreDown from error
+        thing_ids = tuple(ThingId(entity_of(row.stream)) for row in rows)
+        response = await self.execute(RetrieveThings(thing_ids=thing_ids, fields=fields), auth, edge=edge)
+        return response.value if isinstance(response.value, list) else []
 
     async def stop(self, seconds: float) -> None:
         """Refuse new signals, finish what is waiting within the deadline, answer 503 to the rest."""
-        raise NotImplementedError
+        self._stopping = True
+        try:
+            async with asyncio.timeout(seconds):
+                for lane in (self._writes, self._lookups, self._reads, self._past):
+                    await lane.idle()
+        except TimeoutError:
+            _log.warning("stopped_with_commands_waiting", extra={"commands": len(self._ledger)})
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        for pending in self._ledger.open():
+            self._ledger.close(pending, OutcomeUnknown() if pending.taken else Stopping())
+
+    def _take(self, signal: Signal, auth: AuthContext, command_id: str | None, edge: str) -> Pending:
+        if self._stopping:
+            raise Stopping
+        future: asyncio.Future[Response] = self._loop.create_future()
+        if isinstance(signal, RetrieveThings):
+            return self._gather(gathering(signal, auth, edge, future, self._loop.time()))
+        stream = stream_name(signal.entity_id)
+        pending = Pending(signal, auth, command_id, edge, stream, future, self._loop.time())
+        if signal.verb != "retrieve" or self._ledger.busy(stream):
+            self._enter(pending, changing=True)
+            self._writes.put(pending)
+        elif is_historical(signal):
+            self._enter(pending, changing=False)
+            self._past.put(pending)
+        elif answers := self._reader.at_once((pending,)):
+            self._ledger.answer(pending, answers[0])
+        else:
+            self._enter(pending, changing=False)
+            self._reads.put(pending)
+        return pending
+
+    def _gather(self, request: Gathering) -> Pending:
+        answers = self._reader.at_once(request.parts)
+        if answers is None:
+            self._enter(request.whole, changing=False)
+            self._reads.put(request)
+        else:
+            self._ledger.answer(request.whole, together(request.signal, answers))
+        return request.whole
+
+    def _enter(self, pending: Pending, *, changing: bool) -> None:
+        """Note a command that has to wait, if there is room for one more."""
+        if len(self._ledger) >= self._limits.queue_max:
+            raise Overloaded(len(self._ledger))
+        self._ledger.enter(pending, changing=changing)
+
+
+def _withdraw(pending: Pending, seconds: float) -> None:
+    if not pending.taken and not pending.future.done():
+        pending.future.set_exception(Withdrawn(seconds))

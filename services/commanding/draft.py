@@ -50,7 +50,7 @@ class Verdict:
 class Draft:
     """Decides commands one after the other, each on the states that those before it leave.
 
-    ``effects`` are to be appended in their order. ``verdicts`` rest on verified states alone and may be answered at once.
+    ``effects`` are to be appended in their order. ``verdicts`` rest on verified states alone, to be answered at once.
     ``held`` rest on states that the group itself makes, and become true when these are durable.
     """
 
@@ -157,15 +157,13 @@ class Draft:
             answer = _unchanged(decision, state)
         except DittoError as error:
             answer = error
-        except Exception:  # one command that trips over a defect of ours must not take its group along
+        except Exception:  # noqa: BLE001 - one command that trips over a defect of ours must not take its group along
             _log.exception("command_failed", extra={"entity_id": pending.command.entity_id})
             answer = InternalError("The command could not be executed.")
         built = not self._drafted.isdisjoint(seen)
         (self.held if built else self.verdicts).append(Verdict(pending, answer, seen, permitted))
 
-    def _effect(
-        self, pending: Pending, decision: Decision, seen: dict[StreamName, EntityState | None]
-    ) -> Effect:
+    def _effect(self, pending: Pending, decision: Decision, seen: dict[StreamName, EntityState | None]) -> Effect:
         states = states_after(decision.events, seen, self.now)
         response = responded(decision, states[pending.stream])
         commit = commit_of(pending, decision.events, seen, response.headers.get(ETAG, MISSING))

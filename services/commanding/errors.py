@@ -38,7 +38,9 @@ class StoreDown(GatewayServiceUnavailable):
 
     def __init__(self) -> None:
         super().__init__(
-            "The event store is not available.", "Nothing was changed. Try again in a moment.", retry_after=RETRY_SECONDS
+            "The event store is not available.",
+            "Nothing was changed. Try again in a moment.",
+            retry_after=RETRY_SECONDS,
         )
 
 

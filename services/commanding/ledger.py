@@ -15,7 +15,7 @@ class Ledger:
     """The commands that were taken and not answered yet."""
 
     def __init__(self, *, metrics: Metrics, time: Callable[[], float]) -> None:
-        self._metrics = metrics
+        self.metrics = metrics
         self._time = time
         self._open: set[Pending] = set()
         self._busy: dict[StreamName, int] = {}
@@ -27,30 +27,31 @@ class Ledger:
         """Whether something about this stream is on its way that may change it."""
         return stream in self._busy
 
-    def enter(self, pending: Pending) -> None:
-        """A command is on its way; others about its entity have to stay behind it."""
+    def enter(self, pending: Pending, *, changing: bool) -> None:
+        """A command is on its way; if it may change its entity, others about this entity have to stay behind it."""
         self._open.add(pending)
-        self._busy[pending.stream] = self._busy.get(pending.stream, 0) + 1
+        if changing:
+            pending.changing = True
+            self._busy[pending.stream] = self._busy.get(pending.stream, 0) + 1
 
     def close(self, pending: Pending, answer: Answer, outcome: Outcome = DONE) -> None:
         """Answer a command that was entered; a second time does nothing."""
-        if pending not in self._open:
-            return
-        self._leave(pending)
-        self.answer(pending, answer, outcome)
+        if pending in self._open:
+            self._leave(pending)
+            self.answer(pending, answer, outcome)
 
     def withdraw(self, pending: Pending) -> None:
         """Nobody waits for the command any more, and it has not been part of an append."""
         if pending in self._open:
             self._leave(pending)
-            self._metrics.answered(pending.edge, pending.command.verb, WITHDRAWN)
+            self.metrics.answered(pending.edge, pending.command.verb, WITHDRAWN)
 
     def answer(self, pending: Pending, answer: Answer, outcome: Outcome = DONE) -> None:
         """Answer and count a command, entered or not."""
         if isinstance(answer, DittoError):
             outcome = REFUSED if answer.status < 500 else FAILED
-        self._metrics.answered(pending.edge, pending.command.verb, outcome)
-        self._metrics.command_seconds.observe(self._time() - pending.since)
+        self.metrics.answered(pending.edge, pending.command.verb, outcome)
+        self.metrics.command_seconds.observe(self._time() - pending.since)
         pending.answer(answer)
 
     def open(self) -> list[Pending]:
@@ -59,6 +60,8 @@ class Ledger:
 
     def _leave(self, pending: Pending) -> None:
         self._open.discard(pending)
+        if not pending.changing:
+            return
         left = self._busy[pending.stream] - 1
         if left:
             self._busy[pending.stream] = left

@@ -39,3 +39,6 @@ class CommandingLimits:
 
     resolve_seconds: float = 5.0
     """How long a lost append is tried again before its commands are answered that the outcome is unknown."""
+
+    stop_seconds: float = 10.0
+    """How long leaving the ``async with`` block waits for what is on its way."""

@@ -3,49 +3,31 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Iterable, Mapping
-from typing import Protocol
+from collections.abc import Collection, Iterable
 
 from eventstore.errors import StoreUnavailable
-from eventstore.events import RecordedEvent, StreamName
-from projections.twins import Loaded, Snapshot
+from eventstore.events import StreamAppend, StreamName
+from projections.events import follow, thaw
+from projections.twins import Loaded, Twins
 from protocol.entities import EntityState
 from protocol.json import MISSING, Missing
-from protocol.stored import restore_state
 from services.commanding.errors import StoreDown
-from services.commanding.rules import replayed
 from services.commanding.states import NO_EPOCH, StateCache
 from services.commanding.trust import Trust
-
-
-class Twins(Protocol):
-    """The part of ``projections.twins.TwinsReader`` that loads states."""
-
-    async def load(self, known: Mapping[StreamName, int]) -> Mapping[StreamName, Loaded]:
-        """Snapshot and tail for every stream in one round trip; the tail alone where a revision is known."""
-        ...
-
-    async def list_things(
-        self, namespaces: tuple[str, ...], after_stream: str | None, limit: int
-    ) -> list[StreamName]:
-        """Streams of living things in order of their names."""
-        ...
 
 
 class States:
     """The current states of entities.
 
-    Why a state from memory is exact while the lease holds. Its epoch says that it was compared with the log, or appended,
-    while the lease of this very epoch held. Since then nobody else could append, and every append of this process puts
-    its result here before it is answered. What is left is an append of this process that the log has and this cache has
-    not yet: another process could already have read it. Therefore nothing is answered from memory about an entity that
+    Why a state from memory is exact while the lease holds. Its epoch says that it was compared with the log, or
+    appended, while the lease of this very epoch held. Since then nobody else could append, and every append of this
+    process puts its result here before it is answered. What is left is an append of this process that the log has and
+    this cache has not yet: another process could already have read it. Therefore nothing is answered from memory about an entity that
     this process is just about to change (``Commanding`` queues such a read behind the change), nor about a stream in
     doubt, that is one whose last append got lost on the way and may still reach the log.
     """
 
-    def __init__(
-        self, *, twins: Twins, trust: Trust, cache: StateCache[EntityState], store_seconds: float
-    ) -> None:
+    def __init__(self, *, twins: Twins, trust: Trust, cache: StateCache[EntityState], store_seconds: float) -> None:
         self._twins = twins
         self._trust = trust
         self._cache = cache
@@ -96,7 +78,7 @@ class States:
         epoch = epoch if self.epoch() == epoch else NO_EPOCH
         found: dict[StreamName, EntityState | None] = {}
         for stream, base in bases.items():
-            state = found[stream] = _brought_up(stream, base, loaded.get(stream))
+            state = found[stream] = _brought_up(base, loaded[stream])
             if state is not None:
                 self.put(stream, state, epoch)
         return found
@@ -108,12 +90,12 @@ class States:
             del self._doubted[stream]
         self._cache.put(stream, state, epoch)
 
-    def doubt(self, stream: StreamName, expected_revision: int) -> None:
-        """An append on this revision got lost: until the stream is seen beyond it, memory does not count.
+    def doubt(self, append: StreamAppend) -> None:
+        """An append got lost on its way: memory does not count until the stream is seen beyond the expected revision.
 
         Once the stream has moved on, the lost append can no longer succeed, wherever it may still be waiting.
         """
-        self._doubted[stream] = expected_revision
+        self._doubted[append.stream] = append.expected_revision
 
     def suspect(self, stream: StreamName) -> None:
         """Compare the stream's state with the log before it counts again."""
@@ -126,30 +108,19 @@ class States:
         self._cache.forget(stream)
 
 
-def _brought_up(stream: StreamName, base: EntityState | None, loaded: Loaded | None) -> EntityState | None:
-    if loaded is None:
-        return base
+def _brought_up(base: EntityState | None, loaded: Loaded) -> EntityState | None:
     state = base
-    if loaded.snapshot is not None and (state is None or loaded.snapshot.revision > state.revision):
-        state = restored(stream, loaded.snapshot)
-    return brought_up(state, loaded.tail)
-
-
-def brought_up(state: EntityState | None, tail: Iterable[RecordedEvent]) -> EntityState | None:
-    """The state after those events of the tail that it does not know yet."""
-    for event in tail:
+    row = loaded.snapshot
+    if row is not None and (state is None or row.revision > state.revision):
+        state = thaw(
+            stream=row.stream,
+            revision=row.revision,
+            created_at=row.created_at,
+            modified_at=row.modified_at,
+            deleted=row.deleted,
+            state=row.state,
+        )
+    for event in loaded.tail:
         if state is None or event.revision > state.revision:
-            state = replayed(state, event)
+            state = follow(state, event)
     return state
-
-
-def restored(stream: StreamName, snapshot: Snapshot) -> EntityState:
-    """The state that a snapshot of the read model holds."""
-    return restore_state(
-        stream,
-        snapshot.state,
-        revision=snapshot.revision,
-        created=snapshot.created,
-        modified=snapshot.modified,
-        deleted=snapshot.deleted,
-    )

@@ -19,7 +19,7 @@ from services.commanding.ledger import Ledger
 from services.commanding.limits import CommandingLimits
 from services.commanding.loading import States
 from services.commanding.pending import Answer, Pending
-from services.commanding.rules import foreseen, stream_name
+from services.commanding.rules import stream_name
 
 
 @dataclass(slots=True)
@@ -63,22 +63,20 @@ class Reader:
         try:
             answers = await self._answers(reads)
         except StoreDown:
-            answers = {pending: StoreDown() for pending in reads}
             for item in group:
-                self._ledger.answer(item.whole if isinstance(item, Gathering) else item, StoreDown())
+                self._ledger.close(item.whole if isinstance(item, Gathering) else item, StoreDown())
             return
         for item in group:
             if isinstance(item, Gathering):
-                self._ledger.answer(item.whole, together(item.signal, [answers[part] for part in item.parts]))
+                self._ledger.close(item.whole, together(item.signal, [answers[part] for part in item.parts]))
             else:
-                self._ledger.answer(item, answers[item])
+                self._ledger.close(item, answers[item])
 
     async def _answers(self, reads: list[Pending]) -> dict[Pending, Answer]:
         draft = Draft(now=self._clock(), limits=self._limits.rules)
         streams: set[StreamName] = set()
         for pending in reads:
             streams.add(pending.stream)
-            streams.update(foreseen(pending.command, pending.auth.subjects, draft.now))
         await self._learn(draft, streams)
         for pending in reads:
             while missing := draft.take(pending):

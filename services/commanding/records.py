@@ -1,8 +1,8 @@
 """How a command is written into the log with its event, and how its answer is read back from there.
 
-A repeat must be answered as the command was, in any process and after any restart. So an event says all of its command's
-answer: the action and path give the status and the verb, its value is that of a 201, its revision is the entity's, and
-the entity tag, which cannot always be told from the event alone (a merge below the root), stands in the headers.
+A repeat must be answered as the command was, in any process and after any restart. So an event says all of its
+command's answer: the action and path give the status and the verb, its value is that of a 201, its revision is the
+entity's, and the entity tag, which cannot always be told from the event alone (a merge below the root), stands in the headers.
 """
 
 from __future__ import annotations
@@ -13,17 +13,25 @@ from typing import Final
 from eventstore.events import Commit, NewEvent, RecordedEvent, StreamAppend, StreamName
 from protocol.entities import EntityState
 from protocol.json import MISSING, JsonObject, JsonValue, Missing, parse
-from protocol.signals import Event, Response, Verb
+from protocol.signals import Event, Headers, Response, Verb
 from protocol.stored import restore_event, store_event
-from protocol.wire.headers import for_event
 from services.commanding.pending import Pending
 from services.commanding.rules import stream_name
 
 ETAG: Final = "etag"
 ORIGINATOR: Final = "ditto-originator"
-CAUSATION: Final = "causation"
+CAUSATION: Final = "ditto-causation"
+
+_OF_THE_REQUEST: Final = frozenset(
+    ("accept", "authorization", "condition", "if-match", "if-none-match", "if-equal", "response-required", "timeout")
+)
 
 _VERBS: Final[dict[str, Verb]] = {"modified": "modify", "merged": "merge", "deleted": "delete"}
+
+
+def for_event(headers: Headers) -> JsonObject:
+    """What of a command's headers its events carry on (stand-in for the header table's own rule)."""
+    return {name: value for name, value in headers.items() if name not in _OF_THE_REQUEST}
 
 
 def commit_of(
@@ -34,8 +42,8 @@ def commit_of(
 ) -> Commit:
     """What the command appends; ``seen`` are the states that it was decided on, by stream.
 
-    The command's own stream comes first, since the command id belongs to it. A state that was only looked at is asserted
-    too: an append of no events which fails if the stream has moved on meanwhile.
+    The command's own stream comes first, since the command id belongs to it. A state that was only looked at is
+    asserted too: an append of no events which fails if the stream has moved on meanwhile.
     """
     headers: JsonObject = {**for_event(pending.command.headers), ORIGINATOR: pending.auth.default_subject}
     if pending.command_id is not None and not isinstance(etag, Missing):

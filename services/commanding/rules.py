@@ -1,19 +1,20 @@
-"""The one place that tells things and policies apart: which rules decide a command and which state an event leads to."""
+"""The one place that tells things and policies apart: which rules decide a command, and what they need to know."""
 
 from __future__ import annotations
 
 from datetime import datetime
-from eventstore.events import RecordedEvent, StreamName
-from protocol.entities import EntityState, evolve_entity
+
+from eventstore.events import StreamName
+from protocol.entities import EntityState
 from protocol.errors import SignalUnsupported
 from protocol.identifiers import EntityId, ThingId
 from protocol.policies.state import PolicyState
 from protocol.signals import Command, Response
-from protocol.stored import restore_event
 from protocol.streams import stream_of
 from protocol.things.creation import entities_needed
 from protocol.things.decide import decide
 from protocol.things.decision import Context, Decision, respond
+
 
 def stream_name(entity_id: EntityId) -> StreamName:
     """The stream of an entity, in the store's own type."""
@@ -26,7 +27,7 @@ def needed(command: Command, state: EntityState | None, context: Context) -> tup
 
 
 def foreseen(command: Command, subjects: tuple[str, ...], now: datetime) -> list[StreamName]:
-    """The streams that the command will need beside its own if there is no such entity yet; a guess that saves a trip."""
+    """The streams that the command needs beside its own if there is no such entity yet: a guess that saves a trip."""
     return [stream_name(entity_id) for entity_id in needed(command, None, Context(now=now, subjects=subjects))]
 
 
@@ -35,12 +36,6 @@ def decided(command: Command, state: EntityState | None, context: Context) -> De
     if isinstance(command.entity_id, ThingId) and not isinstance(state, PolicyState):
         return decide(command, state, context)
     raise SignalUnsupported(f"policies:{command.verb}")
-
-
-def replayed(state: EntityState | None, event: RecordedEvent) -> EntityState:
-    """The state after an event out of the log."""
-    restored = restore_event(event.stream, event.type, event.path, event.value)
-    return evolve_entity(state, restored, revision=event.revision, timestamp=event.recorded_at)
 
 
 def responded(decision: Decision, state: EntityState, *, position: int | None = None) -> Response:

@@ -1,4 +1,4 @@
-"""States kept in memory, the longest unused dropped first, each with the epoch in which it was last known to be current."""
+"""States kept in memory, the longest unused dropped first, each with the epoch in which it was known to be current."""
 
 from __future__ import annotations
 
@@ -54,8 +54,8 @@ class Kept(Generic[S]):
 class StateCache(Generic[S]):
     """The latest known states by stream, bounded by number and by bytes. A state is never replaced by an older one.
 
-    That is what makes it safe to be filled by a load and by an append at once: both tell the truth about a revision, and
-    the higher one is the later truth.
+    That is what makes it safe to be filled by a load and by an append at once: both tell the truth about a revision,
+    and the higher one is the later truth.
     """
 
     def __init__(self, *, max_entries: int, max_bytes: int) -> None:

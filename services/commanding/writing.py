@@ -21,7 +21,6 @@ from services.commanding.records import answered_before, originator_of
 from services.commanding.remembered import RememberedCommands
 from services.commanding.rules import foreseen
 from services.commanding.states import NO_EPOCH
-from services.metrics import Metrics
 
 
 class Writer:
@@ -36,7 +35,6 @@ class Writer:
         remembered: RememberedCommands,
         clock: Callable[[], datetime],
         limits: CommandingLimits,
-        metrics: Metrics,
         appended: Callable[[Sequence[RecordedEvent]], None],
         doubtful: Callable[[Verdict], None],
     ) -> None:
@@ -46,7 +44,7 @@ class Writer:
         self._remembered = remembered
         self._clock = clock
         self._limits = limits
-        self._metrics = metrics
+        self._metrics = ledger.metrics
         self._appended = appended
         self._doubtful = doubtful
         self._latest = datetime.min.replace(tzinfo=UTC)
@@ -116,7 +114,7 @@ class Writer:
                 draft.learn(stream, state)
 
     async def _append(self, draft: Draft, group: list[Pending]) -> tuple[Draft, list[Pending]]:
-        """Append what was drafted; what is left to do is a draft of the effects that stand and the commands that do not."""
+        """Append what was drafted. What is left is a draft of the effects that stand and the commands that do not."""
         for effect in draft.effects:
             effect.pending.taken = True
         commits = [effect.commit for effect in draft.effects]
@@ -200,7 +198,7 @@ class Writer:
             self._ledger.close(pending, answer, REPEATED)
 
     def _conclude(self, verdict: Verdict) -> None:
-        """Answer what changes nothing; a refused command with an id may have been executed before, which the log knows."""
+        """Answer what changes nothing; a refused command with an id may have been executed before: the log knows."""
         pending = verdict.pending
         refused_change = isinstance(verdict.answer, DittoError) and pending.command.verb != "retrieve"
         if refused_change and pending.command_id is not None:
