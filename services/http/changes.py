@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from typing import Final
+from urllib.parse import quote
 
 from aiohttp.web import StreamResponse
 
@@ -35,7 +36,9 @@ async def change(
         return await _acknowledged(exchange, response, expectation, started)
     if not expectation.response_required:
         return answer(202, MISSING, exchange.correlation_id, {})
-    return response_answer(exchange, response, headers, location=location)
+    # A JSON Patch may have turned out to create something below the path that it was sent to.
+    created = "".join("/" + quote(key, safe="") for key in response.path[len(command.path) :])
+    return response_answer(exchange, response, headers, location=location + created)
 
 
 async def _unawaited(exchange: Exchange, command: Command) -> StreamResponse:

@@ -75,7 +75,7 @@ def routes(operations: Operations) -> tuple[Route, ...]:
         return answer(200, body, exchange.correlation_id, {})
 
     return (
-        Route(path="/", methods={"GET": root}, access="open"),
+        Route(path="/", methods={"GET": root}, access="open", trailing_slash=False),
         Route(path="/health", methods={"GET": health}, access="open"),
         Route(path="/ready", methods={"GET": ready}, access="open"),
         Route(path="/status", methods={"GET": status}, access="operator", trailing_slash=False),

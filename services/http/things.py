@@ -117,7 +117,7 @@ def _new_thing_id(exchange: Exchange) -> ThingId:
         name = uuid.uuid4()
     else:
         seed = "\n".join((exchange.auth.default_subject, namespace, key)).encode()
-        name = uuid.UUID(bytes=hashlib.blake2b(seed, digest_size=16).digest(), version=8)
+        name = uuid.UUID(bytes=hashlib.blake2b(seed, digest_size=16).digest(), version=5)
     return ThingId.parse(f"{namespace}:{name}")
 
 
