@@ -29,7 +29,7 @@ from protocol.things.creation import created_thing
 from protocol.things.decision import Context, Decision, Limits
 from protocol.things.evolve import changed, size_after
 from protocol.things.json_patch import translated
-from protocol.things.merging import checked_patch, minimized
+from protocol.things.merging import checked_patch, patch_to_record
 from protocol.things.preconditions import check_tags, if_equal
 from protocol.things.resources import Resource, resource_at
 from protocol.things.state import ThingState, living
@@ -151,7 +151,9 @@ def _merge(command: Command, resource: Resource, thing: ThingState | None, conte
         return _creation(command, body if isinstance(body, dict) else {}, context)
     thing = _existing(command, thing)
     check_tags(command, thing)
-    event = Event(entity_id=thing.thing_id, action="merged", path=command.path, value=minimized(command, thing, patch))
+    event = Event(
+        entity_id=thing.thing_id, action="merged", path=command.path, value=patch_to_record(command, thing, patch)
+    )
     _check_size(thing, event, context.limits)
     return Decision(
         thing_id=thing.thing_id,

@@ -57,8 +57,8 @@ def translated(command: Command, state: ThingState | None) -> Command:
     if not command.path:
         _check_ids_kept(thing, after)
     headers = {**command.headers, "content-type": "application/merge-patch+json"}
-    patch = _difference(before, after)
-    if not isinstance(patch, Missing) and patch != {}:
+    patch = MISSING if same(before, after) else _difference(before, after)
+    if not isinstance(patch, Missing):
         return replace(command, value=patch, headers=headers)
     path, value = _smallest(command.path, before, after)
     return replace(
@@ -164,7 +164,7 @@ def _is_resource(path: Pointer) -> bool:
 def _check_ids_kept(thing: ThingState, after: JsonValue) -> None:
     """Refuse to remove the ids, which a modify of the whole thing would quietly keep."""
     kept = after if isinstance(after, dict) else {}
-    if "thingId" in thing.document and "thingId" not in kept:
+    if "thingId" in thing.document and kept.get("thingId") is None:
         raise ThingIdNotDeletable(thing.thing_id)
-    if "policyId" in thing.document and "policyId" not in kept:
+    if "policyId" in thing.document and kept.get("policyId") is None:
         raise ThingPolicyIdNotDeletable(thing.thing_id)

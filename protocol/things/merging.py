@@ -31,30 +31,32 @@ def checked_patch(command: Command, resource: Resource, patch: JsonValue) -> Jso
         _check_root(command, patch)
     elif command.path == ("policyId",) and patch is None:
         raise ThingPolicyIdNotDeletable(command.entity_id)
-    marked = _has_markers(command, patch)
+    elif merge_patch.is_marker(command.path[-1], patch):
+        raise MergeInvalid("an expression that deletes members belongs into the patch, not into the path")
+    marked = _may_hold_markers(patch)
     try:
         resource.check(_without_markers(patch) if marked else patch)
     except JsonFormatInvalid as error:
-        raise MergeInvalid(error.message) from error
+        raise MergeInvalid(error.message, error.description) from error
     return resource.known(patch, merge_patch.is_marker) if marked else resource.known(patch)
 
 
-def minimized(command: Command, thing: ThingState, patch: JsonValue) -> JsonValue:
-    """The patch to record: as it is, or reduced to what it changes; raises if ``if-equal`` forbids to change nothing.
+def patch_to_record(command: Command, thing: ThingState, patch: JsonValue) -> JsonValue:
+    """The patch that becomes the event; raises if it changes nothing and ``if-equal`` forbids that.
 
-    Patches with regular expressions are tried out here, so that a bad one is refused and none removes an id.
+    Regular expressions are spelled out as the members they delete, so that whoever reads the event needs to know
+    RFC 7396 only and replaying the log never depends on them. ``skip-minimizing-merge`` leaves what really changes.
     """
+    before = resolve(thing.document, command.path)
+    if _may_hold_markers(patch):
+        patch = merge_patch.expand(before, patch)
+        if not command.path:
+            _check_ids_kept(command, patch)
     wish = if_equal(command.headers)
-    marked = _has_markers(command, patch)
-    if wish == "update" and not marked:
-        return patch
-    after = merge_patch.apply(thing.document, merge_patch.at(command.path, patch))
-    if marked:
-        _check_ids_kept(command, thing, after)
     if wish == "update":
         return patch
-    before = resolve(thing.document, command.path)
-    if isinstance(after, dict) and same(thing.document, after):
+    after = merge_patch.apply(thing.document, merge_patch.at(command.path, patch))
+    if same(thing.document, after):
         raise PreconditionFailed("if-equal", wish, None)
     if wish == "skip" or isinstance(before, Missing):
         return patch
@@ -65,27 +67,23 @@ def minimized(command: Command, thing: ThingState, patch: JsonValue) -> JsonValu
 def _check_root(command: Command, patch: JsonValue) -> None:
     if not isinstance(patch, dict) or not patch:
         raise MergeInvalid("a patch of a whole thing is an object that is not empty")
-    if "thingId" in patch:
-        thing_id = patch["thingId"]
-        if thing_id is None:
-            raise ThingIdNotDeletable(command.entity_id)
-        if thing_id != command.entity_id:
-            raise ThingIdNotSettable(str(thing_id), command.entity_id)
-    if "policyId" in patch and patch["policyId"] is None:
-        raise ThingPolicyIdNotDeletable(command.entity_id)
+    thing_id = patch.get("thingId")
+    if thing_id is not None and thing_id != command.entity_id:
+        raise ThingIdNotSettable(str(thing_id), command.entity_id)
+    _check_ids_kept(command, patch)
 
 
-def _check_ids_kept(command: Command, thing: ThingState, after: JsonValue) -> None:
-    kept = after if isinstance(after, dict) else {}
-    if kept.get("thingId") != thing.document.get("thingId"):
+def _check_ids_kept(command: Command, patch: JsonValue) -> None:
+    deleted = [key for key, member in patch.items() if member is None] if isinstance(patch, dict) else []
+    if "thingId" in deleted:
         raise ThingIdNotDeletable(command.entity_id)
-    if "policyId" in thing.document and "policyId" not in kept:
+    if "policyId" in deleted:
         raise ThingPolicyIdNotDeletable(command.entity_id)
 
 
-def _has_markers(command: Command, patch: JsonValue) -> bool:
-    """Whether the patch may hold a regular expression; a cheap look that errs on the side of yes."""
-    return b"{{" in dump(patch) or any("{{" in key for key in command.path)
+def _may_hold_markers(patch: JsonValue) -> bool:
+    """Whether the patch may hold an expression that deletes; a quick look that errs on the side of yes."""
+    return b"{{" in dump(patch)
 
 
 def _without_markers(patch: JsonValue) -> JsonValue:

@@ -20,9 +20,9 @@ class States:
     """The current states of entities.
 
     Why a state from memory is exact while the lease holds. Its epoch says that it was compared with the log, or
-    appended, while the lease of this very epoch held. Since then nobody else could append, and every append of this process puts
-    its result here before it is answered. What is left is an append of this process that the log has and this cache has
-    not yet: another process could already have read it. Therefore nothing is answered from memory about an entity that
+    appended, while the lease of this very epoch held. Since then nobody else could append, and every append of this
+    process puts its result here before it is answered. What is left is an append of this process that the log has and
+    this cache has not yet: another process could already have read it. Therefore nothing is answered from memory about an entity that
     this process is just about to change (``Commanding`` queues such a read behind the change), nor about a stream in
     doubt, that is one whose last append got lost on the way and may still reach the log.
     """

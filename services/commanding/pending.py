@@ -23,7 +23,7 @@ WITHDRAWN: Final[Outcome] = "withdrawn"
 class Pending:
     """A command and its future. Made per command on the hot path, hence a plain class with slots."""
 
-    __slots__ = ("command", "auth", "command_id", "edge", "stream", "future", "since", "attempts", "taken", "changing")
+    __slots__ = ("attempts", "auth", "changing", "command", "command_id", "edge", "future", "since", "stream", "taken")
 
     def __init__(
         self,

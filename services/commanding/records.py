@@ -1,8 +1,8 @@
 """How a command is written into the log with its event, and how its answer is read back from there.
 
 A repeat must be answered as the command was, in any process and after any restart. So an event says all of its
-command's answer: the action and path give the status and the verb, its value is that of a 201, its revision is the entity's, and
-the entity tag, which cannot always be told from the event alone (a merge below the root), stands in the headers.
+command's answer: the action and path give the status and the verb, its value is that of a 201, its revision is the
+entity's, and the entity tag, which cannot always be told from the event alone (a merge below the root), stands in the headers.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from services.commanding.rules import stream_name
 
 ETAG: Final = "etag"
 ORIGINATOR: Final = "ditto-originator"
-CAUSATION: Final = "causation"
+CAUSATION: Final = "ditto-causation"
 
 _OF_THE_REQUEST: Final = frozenset(
     ("accept", "authorization", "condition", "if-match", "if-none-match", "if-equal", "response-required", "timeout")

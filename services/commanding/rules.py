@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+
 from eventstore.events import StreamName
 from protocol.entities import EntityState
 from protocol.errors import SignalUnsupported

@@ -1,4 +1,4 @@
-"""Sentences about things: ``given(thing).when("modify", "/attributes/a", 1).then(modified("/attributes/a", 1), 204)``."""
+"""Sentences about things: ``given(thing).when("delete", "/attributes").then(deleted("/attributes"), status=204)``."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from protocol.things.state import ThingState
 PUMP = ThingId.parse("farm.one:pump-7")
 NOON = datetime(2026, 1, 2, 12, 0, tzinfo=UTC)
 ALICE = "nginx:alice"
+ALONE = Context(now=NOON, subjects=(ALICE,))
 
 
 def created(value: JsonObject, path: str = "/") -> Event:
@@ -66,7 +67,7 @@ def given(*events: Event) -> Scenario:
 @dataclass(frozen=True, kw_only=True)
 class Scenario:
     state: ThingState | None
-    context: Context = Context(now=NOON, subjects=(ALICE,))
+    context: Context = ALONE
 
     def with_policy(self, policy_id: str, document: JsonObject | None = None, *, gone: bool = False) -> Scenario:
         known = PolicyId.parse(policy_id)
