@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Final, Protocol
+from typing import Protocol
 
 from protocol.errors import DittoError
 from protocol.signals import Response, Signal
 from services.amqp.requests import Request
-
-ENVELOPE: Final = "application/vnd.eclipse.ditto+json"
-"""The content type of a whole envelope; never that of its ``value``."""
 
 
 class Mapper(Protocol):

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from prometheus_client import CollectorRegistry, Counter, Gauge
+from prometheus_client import Counter, Gauge
+
+from services.metrics import Metrics
+
+PUBLISHER = "amqp-publisher"
+"""The publisher's name as a reader of the log: its lease, its checkpoint, its lag."""
 
 
 class Meters:
     """Counters and gauges of AMQP, in the service's registry."""
 
-    def __init__(self, registry: CollectorRegistry, dead_letters: Counter, published: Counter, lag: Gauge) -> None:
+    def __init__(self, metrics: Metrics) -> None:
+        registry = metrics.registry
         self._deliveries = Counter("twinlog_amqp_deliveries_total", "Messages taken from the queue.", registry=registry)
         self._replies = Counter("twinlog_amqp_replies_total", "Answers sent to reply addresses.", registry=registry)
         self._pauses = Counter(
@@ -19,9 +25,9 @@ class Meters:
         self._connected = Gauge(
             "twinlog_amqp_connected", "1 while the link to the broker is up.", ("link",), registry=registry
         )
-        self._dead_letters = dead_letters
-        self._published = published
-        self._lag = lag.labels("amqp-publisher")
+        self._dead_letters = metrics.dead_letters
+        self._published = metrics.events_published
+        self._lag = metrics.projection_lag.labels(PUBLISHER)
         self.delivered = self._deliveries.inc
         self.replied = self._replies.inc
         self.paused = self._pauses.inc

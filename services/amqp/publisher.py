@@ -13,10 +13,10 @@ from aiormq.abc import AbstractConnection
 
 from eventstore.errors import StoreError
 from eventstore.events import RecordedEvent
+from protocol.wire.envelope import CONTENT_TYPE
 from services.amqp.channels import Outbox, PublishingChannel
 from services.amqp.connection import Link, SessionEnded
 from services.amqp.frames import event_headers, persistent_properties, short_string
-from services.amqp.mapper import ENVELOPE
 from services.amqp.meters import Meters
 from services.amqp.progress import Progress
 from services.amqp.routing import hashed, routing_prefix
@@ -139,7 +139,7 @@ def _raise_first(done: set[asyncio.Future[None]]) -> None:
             raise SessionEnded(f"the log cannot be read: {error}") from error
 
 
-_CONTENT_TYPE: Final = short_string(ENVELOPE)
+_TYPE: Final = short_string(CONTENT_TYPE)
 
 
 @lru_cache(maxsize=16_384)
@@ -151,7 +151,7 @@ def _label(stream: str) -> str:
 def event_properties(event: RecordedEvent) -> bytes:
     """Properties of a published event: enough for a consumer to drop repeats without reading the body."""
     return persistent_properties(
-        content_type=_CONTENT_TYPE,
+        content_type=_TYPE,
         headers=event_headers(event.stream, event.revision, event.position),
         message_id=f"{_label(event.stream)}@{event.revision}",
         timestamp=int(event.recorded_at.timestamp()),

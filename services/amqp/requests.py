@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Final
 
 from protocol.enforcement.auth import NOBODY, AuthContext
 from protocol.signals import Command, Headers, Signal
+from protocol.wire.topics import Topic
 from services.amqp.channels import Delivery
+
+_NO: Final = (False, "false")
+"""Not wanted, as a boolean and as text, for the headers of a message that could not be read to its end."""
 
 
 @dataclass(slots=True)
@@ -18,7 +23,7 @@ class Request:
 
     delivery: Delivery
     command_id: str
-    topic: str | None = None
+    topic: Topic | None = None
     headers: Headers = field(default_factory=dict)
     signal: Signal | None = None
     auth: AuthContext = NOBODY
@@ -34,7 +39,7 @@ class Request:
     def reply_address(self) -> str | None:
         """Where the answer goes; None if nobody waits for one."""
         headers = self.headers
-        if headers.get("response-required") is False:
+        if headers.get("response-required") in _NO:
             return None
         address = headers.get("reply-to")
         return address if isinstance(address, str) and address else None
