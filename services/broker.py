@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from projections.consumers import CheckpointedReader
 from services.amqp.connection import Link, LinkState
 from services.amqp.consumer import CommandConsumer
-from services.amqp.ditto import DittoMapper, envelope_of
+from services.amqp.envelopes import DittoMapper, envelope_of
 from services.amqp.identity import Identity
 from services.amqp.meters import PUBLISHER, Meters
 from services.amqp.publisher import EventPublisher
@@ -53,7 +53,7 @@ def open_broker(settings: Settings, url: str, core: Core) -> Broker:
     consumer = CommandConsumer(
         _link(url, topology, "commands", meters),
         commanding=core.commanding,
-        mapper=DittoMapper(max_depth=settings.json_max_depth),
+        mapper=DittoMapper(),
         identity=Identity(settings.amqp_subjects, settings.amqp_default_subjects),
         clock=now,
         meters=meters,

@@ -6,6 +6,7 @@ import contextlib
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from enum import IntEnum
+from pathlib import Path
 from typing import NoReturn
 
 import asyncpg
@@ -55,6 +56,20 @@ def fail(message: str, code: Exit = Exit.FAILED) -> NoReturn:
 def endpoints(chosen: Settings) -> Endpoints | None:
     """The service that runs on the data folder, if one does."""
     return read_endpoints(chosen.home)
+
+
+def amqp_url() -> tuple[str, Path]:
+    """The broker, configured or of the running service, and the data folder; ends with exit code 3 without one."""
+    chosen = settings()
+    running = endpoints(chosen)
+    if chosen.amqp_url is not None and not chosen.amqp_is_off:
+        return chosen.amqp_url.get_secret_value(), chosen.home
+    if running is None or running.amqp_url is None:
+        fail(
+            "There is no broker to send to. Start `twinlog serve` with RabbitMQ, or set TWINLOG_AMQP_URL.",
+            Exit.UNREACHED,
+        )
+    return running.amqp_url, chosen.home
 
 
 @contextlib.asynccontextmanager

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import sys
 from datetime import datetime
 from typing import Annotated
@@ -12,11 +11,10 @@ import typer
 from rich.console import Console
 
 from eventstore.events import RecordedEvent, StreamName
-from projections.events import replay_thing
+from projections.events import EntityState, follow
 from protocol.errors import DittoError
 from protocol.identifiers import ThingId
 from protocol.json import JsonObject
-from protocol.things.state import ThingState
 from protocol.wire.timestamps import iso
 from services.cli.connection import Exit, Log, fail, open_log
 from services.cli.printing import event_lines, event_row, event_table
@@ -66,7 +64,10 @@ def history(
 async def _show(thing: str, revision: int | None, at: datetime | None) -> None:
     async with open_log() as log:
         events = await _events_of(log, thing, to_revision=revision)
-    state = await asyncio.to_thread(replay_thing, [event for event in events if at is None or event.recorded_at <= at])
+    state: EntityState | None = None
+    for event in events:
+        if at is None or event.recorded_at <= at:
+            state = follow(state, event)
     if state is None:
         fail(f"{thing} did not exist then; its first event was recorded {iso(events[0].recorded_at)}.", Exit.NOT_FOUND)
     if state.deleted:
@@ -98,7 +99,7 @@ async def _events_of(log: Log, thing: str, *, to_revision: int | None = None) ->
     return events
 
 
-def _document(state: ThingState) -> JsonObject:
+def _document(state: EntityState) -> JsonObject:
     return {
         **state.document,
         "_revision": state.revision,
