@@ -9,14 +9,13 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.live import Live
 
 from eventstore.events import RecordedEvent
 from eventstore.store import Selection
 from services.cli import replay as replays
 from services.cli.connection import Log, fail, open_log
-from services.cli.printing import event_lines, event_row, event_table
+from services.cli.printing import console, event_lines, event_row, event_table
 from services.cli.running import run
 from services.cli.selection import After, Entity, Namespaces, Since, Types, Until, select
 
@@ -127,7 +126,7 @@ async def _first(
 
 
 async def _print(pages: AsyncIterator[Sequence[RecordedEvent]], *, as_json: bool) -> None:
-    console = Console()
+    out = console()
     async for page in pages:
         if as_json:
             _write(event_lines(page))
@@ -135,7 +134,7 @@ async def _print(pages: AsyncIterator[Sequence[RecordedEvent]], *, as_json: bool
         table = event_table()
         for event in page:
             table.add_row(*event_row(event))
-        console.print(table)
+        out.print(table)
 
 
 async def _tail(after: int | None, chosen: Selection, *, as_json: bool) -> None:

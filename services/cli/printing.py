@@ -5,11 +5,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import orjson
+from rich.console import Console
 from rich.table import Table
 
 from eventstore.events import RecordedEvent
 
 VALUE_WIDTH = 60
+PIPE_WIDTH = 160
+
+
+def console() -> Console:
+    """Standard output: as wide as the terminal, and wide enough for a table where there is none."""
+    found = Console()
+    return found if found.is_terminal else Console(width=max(found.width, PIPE_WIDTH))
 
 
 def event_line(event: RecordedEvent) -> bytes:
@@ -38,14 +46,14 @@ def event_lines(events: Sequence[RecordedEvent]) -> bytes:
 def event_table(title: str | None = None) -> Table:
     """An empty table with the columns of ``event_row``."""
     table = Table(title=title, header_style="bold", expand=False)
-    table.add_column("position", justify="right", style="cyan")
-    table.add_column("recorded", no_wrap=True)
-    table.add_column("stream", overflow="fold")
-    table.add_column("rev", justify="right")
-    table.add_column("type")
-    table.add_column("path", overflow="fold")
-    table.add_column("value", overflow="ellipsis", no_wrap=True, max_width=VALUE_WIDTH)
-    table.add_column("by", overflow="fold")
+    table.add_column("position", justify="right", style="cyan", no_wrap=True)
+    table.add_column("recorded (UTC)", no_wrap=True)
+    table.add_column("stream", overflow="fold", min_width=12)
+    table.add_column("rev", justify="right", no_wrap=True)
+    table.add_column("type", no_wrap=True)
+    table.add_column("path", overflow="fold", min_width=8)
+    table.add_column("value", overflow="ellipsis", no_wrap=True, min_width=8, max_width=VALUE_WIDTH)
+    table.add_column("by", overflow="fold", min_width=8)
     return table
 
 

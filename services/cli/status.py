@@ -10,12 +10,12 @@ import aio_pika
 import asyncpg
 import orjson
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from eventstore.errors import StoreError
 from projections.progress import Standing, standings
 from services.cli.connection import Exit, endpoints, open_log, settings
+from services.cli.printing import console
 from services.cli.running import run
 
 CONNECT_SECONDS = 5.0
@@ -98,13 +98,13 @@ async def _broker() -> Reached:
 
 
 def _print(servers: list[Reached], head: int, consumers: list[Standing]) -> None:
-    console = Console()
+    out = console()
     reached = Table("server", "reached", "says", title="servers")
     for server in servers:
         reached.add_row(server.server, "[green]yes" if server.reached else "[red]no", server.says)
-    console.print(reached)
+    out.print(reached)
     lags = Table("consumer", "version", "position", "lag", "owner", title=f"the log ends at position {head:,}")
     for item in consumers:
         lag = f"{item.behind_events:,} ({item.behind_seconds:.1f} s)"
         lags.add_row(item.name, str(item.version), f"{item.position:,}", lag, item.owner or "nobody")
-    console.print(lags)
+    out.print(lags)

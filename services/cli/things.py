@@ -8,7 +8,6 @@ from typing import Annotated
 
 import orjson
 import typer
-from rich.console import Console
 
 from eventstore.events import RecordedEvent, StreamName
 from projections.events import EntityState, follow
@@ -17,7 +16,7 @@ from protocol.identifiers import ThingId
 from protocol.json import JsonObject
 from protocol.wire.timestamps import iso
 from services.cli.connection import Exit, Log, fail, open_log
-from services.cli.printing import event_lines, event_row, event_table
+from services.cli.printing import console, event_lines, event_row, event_table
 from services.cli.running import run
 from services.cli.selection import moment
 
@@ -72,7 +71,7 @@ async def _show(thing: str, revision: int | None, at: datetime | None) -> None:
         fail(f"{thing} did not exist then; its first event was recorded {iso(events[0].recorded_at)}.", Exit.NOT_FOUND)
     if state.deleted:
         fail(f"{thing} was deleted with revision {state.revision} at {iso(state.modified)}.", Exit.NOT_FOUND)
-    Console().print_json(orjson.dumps(_document(state)).decode())
+    console().print_json(orjson.dumps(_document(state)).decode())
 
 
 async def _history(thing: str, after: int, *, as_json: bool) -> None:
@@ -85,7 +84,7 @@ async def _history(thing: str, after: int, *, as_json: bool) -> None:
     table = event_table(f"history of {thing}")
     for event in later:
         table.add_row(*event_row(event))
-    Console().print(table)
+    console().print(table)
 
 
 async def _events_of(log: Log, thing: str, *, to_revision: int | None = None) -> list[RecordedEvent]:

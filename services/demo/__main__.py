@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import sys
 import time
 from dataclasses import dataclass
@@ -125,8 +126,9 @@ def _user(amqp_url: str) -> str:
 
 def _http_session(url: str) -> aiohttp.ClientSession:
     parts = urlsplit(url)
-    login = aiohttp.BasicAuth(parts.username or "", parts.password or "")
-    return aiohttp.ClientSession(f"{parts.scheme}://{parts.hostname}:{parts.port}", auth=login)
+    login = base64.b64encode(f"{parts.username}:{parts.password}".encode()).decode()
+    headers = {"Authorization": f"Basic {login}"}
+    return aiohttp.ClientSession(f"{parts.scheme}://{parts.hostname}:{parts.port}", headers=headers)
 
 
 def _progress() -> Progress:
