@@ -51,7 +51,9 @@ class Core:
         """Tell how far every consumer of the log is behind, also while it does nothing."""
         while True:
             with suppress(StoreError):
-                for standing in await standings(self.pool):
+                found = await standings(self.pool)
+                self.metrics.projection_lag.clear()
+                for standing in found:
                     self.metrics.projection_lag.labels(standing.name).set(standing.behind_events)
             await asyncio.sleep(LAG_SECONDS)
 

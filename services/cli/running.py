@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Coroutine
 from typing import TypeVar
 
@@ -11,12 +12,18 @@ import uvloop
 
 from eventstore.errors import StoreError
 from services.cli.connection import Exit, fail
+from services.logging import configure_logging
 
 T = TypeVar("T")
 
 
 def run(work: Coroutine[object, object, T]) -> T:
-    """Run to the end. Ctrl-C ends quietly; an unreachable server is a sentence, not a traceback."""
+    """Run to the end. Ctrl-C ends quietly; an unreachable server is a sentence, not a traceback.
+
+    Only warnings are logged, to standard error; ``serve`` says more because it configures logging itself.
+    """
+    if not logging.getLogger().handlers:
+        configure_logging(level="warning")
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             return runner.run(work)
