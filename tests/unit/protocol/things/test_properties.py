@@ -63,8 +63,8 @@ def test_replaying_stored_events_leads_to_the_state_that_the_commands_led_to(sai
             state = told(state, event)
             log.append(store_event(event, {"correlation-id": "c"}))
     replayed: ThingState | None = None
-    for type_, path, value, _ in log:
-        replayed = told(replayed, restore_event(stream_of(PUMP), type_, path, value))
+    for type_, path, value, headers in log:
+        replayed = told(replayed, restore_event(stream_of(PUMP), type_, path, value, headers))
     assert replayed == state
 
 
