@@ -54,6 +54,16 @@ def restore_event(stream: str, type_: str, path: str, value: bytes | None, heade
     )
 
 
+def published_headers(headers: bytes) -> bytes:
+    """The stored headers as they may leave the service with the event: without its change of metadata."""
+    if _MARK not in headers:
+        return headers
+    stored = parse(headers, max_depth=_DEPTH)
+    if not isinstance(stored, dict):
+        return headers
+    return dump({name: value for name, value in stored.items() if name != METADATA_HEADER})
+
+
 def store_state(state: EntityState) -> bytes:
     """The state as one JSON object; revision, times and the mark of deletion are kept beside it, not in it."""
     if isinstance(state, ThingState) and state.metadata:

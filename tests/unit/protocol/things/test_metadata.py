@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from protocol.json import JsonObject, JsonValue
-from protocol.stored import restore_event, store_event
+from protocol.stored import published_headers, restore_event, store_event
 from protocol.streams import stream_of
 from protocol.things.decision import Limits
 from tests.unit.protocol.things.scenario import ALONE, PUMP, Scenario, created, given, pump
@@ -124,6 +124,8 @@ def test_the_change_of_metadata_is_stored_with_the_event() -> None:
     (event,) = decision.events
     type_, path, value, headers = store_event(event, {"correlation-id": "c"})
     assert restore_event(stream_of(PUMP), type_, path, value, headers) == event
+    assert published_headers(headers) == b'{"correlation-id":"c"}'
+    assert published_headers(b'{"correlation-id":"d"}') == b'{"correlation-id":"d"}'
 
 
 def test_an_expression_is_no_name_of_metadata() -> None:
