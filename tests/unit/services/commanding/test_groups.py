@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 from protocol.errors import DittoError, ThingConflict, ThingNotFound
+from protocol.json import JsonObject
 from services.commanding.commanding import Commanding
 from services.commanding.errors import Overloaded, StoreDown, Withdrawn
 from services.commanding.limits import CommandingLimits
@@ -80,9 +81,7 @@ async def test_a_refused_command_disturbs_nobody() -> None:
     stage = Stage()
     async with stage.service() as service:
         await service.execute(create(), ALICE)
-        futures = [
-            service.submit(each, ALICE) for each in (put("a", 1), create(), put("x", 1, WELL), put("b", 2))
-        ]
+        futures = [service.submit(each, ALICE) for each in (put("a", 1), create(), put("x", 1, WELL), put("b", 2))]
         results = [await outcome(future) for future in futures]
     assert results == [201, ThingConflict.code, ThingNotFound.code, 201]
     assert stage.revisions() == [1, 2, 3]
@@ -192,7 +191,12 @@ async def test_what_the_store_cannot_keep_is_refused_alone() -> None:
 async def test_events_say_who_and_in_which_context() -> None:
     stage = Stage()
     async with stage.service() as service:
-        headers = {"correlation-id": "c-1", "my-header": "kept", "if-equal": "update", "response-required": False}
+        headers: JsonObject = {
+            "correlation-id": "c-1",
+            "my-header": "kept",
+            "if-equal": "update",
+            "response-required": False,
+        }
         await service.execute(create(), ALICE)
         await service.execute(command("modify", "/attributes/a", 1, headers=headers), ALICE, command_id="m-1")
     event = stage.store.events(f"thing:{PUMP}")[-1]
@@ -225,7 +229,11 @@ async def test_answers_are_counted_by_edge_verb_and_outcome() -> None:
             await service.execute(create(), ALICE, edge="amqp")
         await service.execute(get(), ALICE, edge="http")
         counted = service.metrics.registry.get_sample_value
-        for edge, verb, result in (("amqp", "create", "done"), ("amqp", "create", "refused"), ("http", "retrieve", "done")):
+        for edge, verb, result in (
+            ("amqp", "create", "done"),
+            ("amqp", "create", "refused"),
+            ("http", "retrieve", "done"),
+        ):
             labels = {"edge": edge, "verb": verb, "outcome": result}
             assert counted("twinlog_commands_total", labels) == 1
         assert counted("twinlog_events_appended_total") == 2

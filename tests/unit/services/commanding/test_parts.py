@@ -15,6 +15,7 @@ from services.commanding.lane import Lane
 from services.commanding.remembered import RememberedCommands
 from services.commanding.states import NO_EPOCH, WEIGHED_EVERY, StateCache
 from services.metrics import Metrics
+from tests.unit.services.commanding.stage import until
 
 A, B, C = (StreamName(f"thing:farm:{name}") for name in "abc")
 
@@ -52,8 +53,8 @@ def test_states_are_bounded_by_bytes_also_when_one_grows() -> None:
     for revision in range(2, WEIGHED_EVERY + 2):
         cache.put(B, State(revision, {"text": "x" * 1_300}), NO_EPOCH)
     assert (cache.get(A), len(cache)) == (None, 1)
-    cache.forget(B)
-    assert cache.weight == 0
+    cache.clear()
+    assert (len(cache), cache.weight) == (0, 0)
 
 
 def test_a_state_larger_than_the_cache_is_not_kept() -> None:
@@ -112,6 +113,24 @@ async def test_a_lane_works_items_off_in_order_and_in_bounded_groups() -> None:
         await task
 
 
+async def test_a_lane_goes_on_after_a_group_that_failed() -> None:
+    failed: list[list[int]] = []
+
+    async def work(group: list[int]) -> None:
+        if 1 in group:
+            raise ZeroDivisionError
+
+    lane = Lane[int](work, group_max=3, failed=failed.append)
+    task = asyncio.create_task(lane.run())
+    for number in (1, 2, 3, 4):
+        lane.put(number)
+    await lane.idle()
+    assert failed == [[1, 2, 3]]
+    task.cancel()
+    with suppress(asyncio.CancelledError):
+        await task
+
+
 async def test_a_lane_gathers_while_it_works_and_is_idle_only_after_the_last() -> None:
     groups: list[list[int]] = []
     gate = asyncio.Event()
@@ -123,8 +142,7 @@ async def test_a_lane_gathers_while_it_works_and_is_idle_only_after_the_last() -
     lane = Lane[int](work, group_max=100)
     task = asyncio.create_task(lane.run())
     lane.put(1)
-    while not groups:
-        await asyncio.sleep(0)
+    await until(lambda: bool(groups))
     for number in (2, 3, 4):
         lane.put(number)
     idle = asyncio.create_task(lane.idle())
@@ -143,6 +161,8 @@ def test_a_fast_histogram_counts_as_prometheus_does() -> None:
     for size in (1, 2, 3, 1_000):
         metrics.group_commands.observe(size)
     sample = metrics.registry.get_sample_value
-    counted = [sample("twinlog_group_commands_bucket", {"le": bound}) for bound in ("1.0", "2.0", "4.0", "512.0", "+Inf")]
+    counted = [
+        sample("twinlog_group_commands_bucket", {"le": bound}) for bound in ("1.0", "2.0", "4.0", "512.0", "+Inf")
+    ]
     assert counted == [1, 2, 3, 3, 4]
     assert sample("twinlog_group_commands_sum") == pytest.approx(1_006)

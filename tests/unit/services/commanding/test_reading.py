@@ -6,7 +6,8 @@ import pytest
 
 from protocol.errors import HeaderInvalid, PreconditionNotModified, ThingHistoryNotFound
 from protocol.identifiers import ThingId
-from protocol.signals import RetrieveThings
+from protocol.json import JsonValue
+from protocol.signals import Command, RetrieveThings
 from tests.unit.services.commanding.stage import ALICE, PUMP, WELL, Stage, command, create, get, put, until
 
 
@@ -154,8 +155,8 @@ async def test_a_thing_is_shown_as_it_was_at_a_time() -> None:
             await service.execute(at("/", **{"at-historical-timestamp": "yesterday"}), ALICE)
 
 
-def at(path: str, **headers: object):  # type: ignore[no-untyped-def]  # the command's type says it
-    return command("retrieve", path, headers=headers)  # type: ignore[arg-type]  # JSON values all
+def at(path: str, **headers: JsonValue) -> Command:
+    return command("retrieve", path, headers=headers)
 
 
 async def test_time_in_states_is_the_time_in_the_log() -> None:

@@ -11,14 +11,14 @@ from protocol.errors import DittoError
 from protocol.identifiers import PolicyId, ThingId
 from protocol.json import JsonValue
 from protocol.pointers import parse
+from protocol.policies.evolve import evolve_policy
+from protocol.policies.state import PolicyState
 from protocol.signals import Command
 from protocol.things.creation import entities_needed
 from protocol.things.decide import decide
 from protocol.things.decision import Context, respond
 from protocol.things.evolve import evolve
 from protocol.things.state import ThingState
-from protocol.policies.evolve import evolve_policy
-from protocol.policies.state import PolicyState
 from services.commanding.limits import CommandingLimits
 from tests.unit.services.commanding.stage import ALICE, MERGE, Clock, Stage
 
@@ -44,7 +44,7 @@ def commands(draw: st.DrawFn) -> Command:
     path = parse(draw(st.sampled_from(["/attributes", "/attributes/a", "/attributes/b", "/features/f/properties/p"])))
     verb = draw(st.sampled_from(["modify", "merge", "delete", "retrieve"]))
     value: JsonValue = {"a": draw(VALUES)} if path == ("attributes",) else draw(VALUES)
-    if verb == "delete" or verb == "retrieve":
+    if verb in {"delete", "retrieve"}:
         return Command(entity_id=thing_id, verb=verb, path=path)  # type: ignore[arg-type]  # one of the verbs
     headers = MERGE if verb == "merge" else {}
     return Command(entity_id=thing_id, verb=verb, path=path, value=value, headers=headers)  # type: ignore[arg-type]

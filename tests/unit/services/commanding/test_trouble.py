@@ -33,7 +33,8 @@ async def test_only_the_overtaken_and_what_builds_on_them_are_decided_again() ->
         blocker = here.submit(put("b", 0, WELL), ALICE)
         await until(lambda: stage.store.waiting == 1)
         group = [
-            here.submit(each, ALICE) for each in (put("a", 1), put("w", 1, WELL), put("a", 2), get("/attributes/w", WELL))
+            here.submit(each, ALICE)
+            for each in (put("a", 1), put("w", 1, WELL), put("a", 2), get("/attributes/w", WELL))
         ]
         stage.store.gate.set()
         await blocker
@@ -81,7 +82,8 @@ async def test_a_lost_append_whose_store_stays_away_is_said_to_be_unknown() -> N
     stage.lease.take()
     async with stage.service() as service:
         await service.execute(create(), ALICE)
-        stage.store.troubles.extend(("lost after", *["down"] * 20))
+        stage.store.troubles.append("lost after")
+        stage.store.troubles.extend(["down"] * 20)
         with pytest.raises(OutcomeUnknown):
             await service.execute(put("a", 1), ALICE, command_id="m-1")
         stage.store.troubles.clear()

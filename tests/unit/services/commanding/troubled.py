@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Literal, TypeAlias
+
+from typing_extensions import override
 
 from eventstore.errors import AppendUnknown, StoreUnavailable, UnstorableEvent
 from eventstore.events import Appended, Commit, Conflict, RecordedEvent, StreamName
 from eventstore.memory import InMemoryEventStore
-from projections.twins import InMemoryTwins
+from projections.twins import InMemoryTwins, Loaded
 
 Trouble: TypeAlias = Literal["down", "lost before", "lost after", "unstorable"]
 
@@ -27,6 +29,7 @@ class TroubledStore(InMemoryEventStore):
         self.groups: list[int] = []
         self.waiting = 0
 
+    @override
     async def append(self, commits: Sequence[Commit], *, recorded_at: datetime) -> Appended | Conflict:
         self.groups.append(len(commits))
         self.waiting += 1
@@ -57,7 +60,8 @@ class CountedTwins(InMemoryTwins):
         self.loads: list[int] = []
         self.down = False
 
-    async def load(self, known):  # type: ignore[no-untyped-def, override]  # as in the class above
+    @override
+    async def load(self, known: Mapping[StreamName, int]) -> dict[StreamName, Loaded]:
         self.loads.append(len(known))
         if self.down:
             raise StoreUnavailable("down")
