@@ -88,85 +88,104 @@ class Settings(BaseSettings):
         env_prefix=PREFIX, frozen=True, extra="ignore", hide_input_in_errors=True, env_ignore_empty=True
     )
 
-    home: Path = Field(Path(".twinlog"), description="Folder for data, private servers and made-up credentials.")
+    home: Path = Field(
+        default=Path(".twinlog"), description="Folder for data, private servers and made-up credentials."
+    )
 
     http_host: Name = Field(
-        "127.0.0.1", description="Address the HTTP server binds; only loopback until told otherwise."
+        default="127.0.0.1", description="Address the HTTP server binds; only loopback until told otherwise."
     )
-    http_port: Port = Field(8080, description="Port of the HTTP server; 0 lets the system choose.")
-    http_max_body_bytes: Count = Field(1_048_576, description="Longest request body accepted, in bytes; longer is 413.")
-    http_max_uri_bytes: Count = Field(8_192, description="Longest request line accepted, in bytes; longer is 414.")
-    http_max_header_bytes: Count = Field(16_384, description="Longest single header accepted, in bytes; longer is 431.")
-    http_timeout_seconds: Seconds = Field(60, description="How long an HTTP command waits when it names no timeout.")
+    http_port: Port = Field(default=8080, description="Port of the HTTP server; 0 lets the system choose.")
+    http_max_body_bytes: Count = Field(
+        default=1_048_576, description="Longest request body accepted, in bytes; longer is 413."
+    )
+    http_max_uri_bytes: Count = Field(
+        default=8_192, description="Longest request line accepted, in bytes; longer is 414."
+    )
+    http_max_header_bytes: Count = Field(
+        default=16_384, description="Longest single header accepted, in bytes; longer is 431."
+    )
+    http_timeout_seconds: Seconds = Field(
+        default=60, description="How long an HTTP command waits when it names no timeout."
+    )
     public_url: str | None = Field(
-        None,
+        default=None,
         description="Scheme and authority for Location headers, when a proxy hides them; else those of the request.",
     )
 
     database_url: DatabaseUrl | None = Field(
-        None,
+        default=None,
         description="PostgreSQL to use, as postgresql://user:password@host:port/name; unset starts an embedded one.",
     )
-    database_pool_size: Count = Field(10, description="Most connections held to the database.")
+    database_pool_size: Count = Field(default=10, description="Most connections held to the database.")
 
     amqp_url: AmqpUrl | None = Field(
-        None, description="RabbitMQ to use, or off; unset starts an own broker where RabbitMQ is installed."
+        default=None, description="RabbitMQ to use, or off; unset starts an own broker where RabbitMQ is installed."
     )
     amqp_prefetch: Annotated[int, Field(ge=1, le=65_535)] = Field(
-        1_000, description="Most messages taken from the broker and not yet acknowledged."
+        default=1_000, description="Most messages taken from the broker and not yet acknowledged."
     )
     amqp_commands: Name = Field(
-        "twinlog.commands", description="Topic exchange, and queue of the same name, for commands."
+        default="twinlog.commands", description="Topic exchange, and queue of the same name, for commands."
     )
-    amqp_events: Name = Field("twinlog.events", description="Topic exchange that every event is published on.")
-    amqp_announcements: Name = Field("twinlog.announcements", description="Topic exchange for policy announcements.")
+    amqp_events: Name = Field(default="twinlog.events", description="Topic exchange that every event is published on.")
+    amqp_announcements: Name = Field(
+        default="twinlog.announcements", description="Topic exchange for policy announcements."
+    )
     amqp_dead_letters: Name = Field(
-        "twinlog.dead-letters", description="Exchange, and queue of the same name, for messages refused for good."
+        default="twinlog.dead-letters",
+        description="Exchange, and queue of the same name, for messages refused for good.",
     )
     amqp_subjects: Names = Field(
-        ("amqp:{user_id}",), description="Subjects of a message whose user_id the broker vouches for; comma separated."
+        default=("amqp:{user_id}",),
+        description="Subjects of a message whose user_id the broker vouches for; comma separated.",
     )
     amqp_default_subjects: Names = Field(
-        (), description="Subjects of a message without user_id; none means that it is refused."
+        default=(), description="Subjects of a message without user_id; none means that it is refused."
     )
 
     basic_users: Users = Field(
         default_factory=dict, description="Users with passwords for HTTP Basic, as user:password,user:password."
     )
-    basic_subject_prefix: Name = Field("nginx", description="Issuer of basic users: the subject is <prefix>:<user>.")
+    basic_subject_prefix: Name = Field(
+        default="nginx", description="Issuer of basic users: the subject is <prefix>:<user>."
+    )
     pre_authentication: bool = Field(
         default=False,
         description="Believe the header x-ditto-pre-authenticated; only behind a proxy that sets or removes it.",
     )
     devops_password: SecretStr | None = Field(
-        None, description="Password of the user devops, who may see status and metrics; unset means nobody may."
+        default=None, description="Password of the user devops, who may see status and metrics; unset means nobody may."
     )
 
     default_namespace: Annotated[str, Field(pattern=NAMESPACE)] = Field(
-        "org.eclipse.ditto", description="Namespace put in front of things created without one."
+        default="org.eclipse.ditto", description="Namespace put in front of things created without one."
     )
     thing_max_bytes: Count = Field(
-        102_400, description="Longest thing accepted, in characters of its JSON; longer is 413."
+        default=102_400, description="Longest thing accepted, in characters of its JSON; longer is 413."
     )
-    policy_max_bytes: Count = Field(102_400, description="Longest policy accepted, in characters of its JSON.")
+    policy_max_bytes: Count = Field(default=102_400, description="Longest policy accepted, in characters of its JSON.")
     json_max_depth: Annotated[int, Field(ge=8, le=500)] = Field(
-        64, description="Deepest nesting of JSON accepted; deeper is 400."
+        default=64, description="Deepest nesting of JSON accepted; deeper is 400."
     )
 
-    group_max: Count = Field(256, description="Most commands committed in one transaction.")
+    group_max: Count = Field(default=256, description="Most commands committed in one transaction.")
     queue_max: Count = Field(
-        10_000, description="Most commands waiting for a transaction; beyond it the answer is 503."
+        default=10_000, description="Most commands waiting for a transaction; beyond it the answer is 503."
     )
-    cache_entries: Count = Field(100_000, description="Most thing states held in memory.")
+    cache_entries: Count = Field(default=100_000, description="Most thing states held in memory.")
     command_id_retention: timedelta = Field(
-        timedelta(days=7), description="How long a repeated command id is sure to be recognised, as ISO 8601 duration."
+        default=timedelta(days=7),
+        description="How long a repeated command id is sure to be recognised, as ISO 8601 duration.",
     )
 
-    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least important event logged.")
-    log_format: Literal["console", "json"] = Field(
-        "console", description="Log lines for people or one JSON object each."
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        default="info", description="Least important event logged."
     )
-    shutdown_seconds: Seconds = Field(10, description="Longest time given to commands in flight when stopping.")
+    log_format: Literal["console", "json"] = Field(
+        default="console", description="Log lines for people or one JSON object each."
+    )
+    shutdown_seconds: Seconds = Field(default=10, description="Longest time given to commands in flight when stopping.")
 
     @classmethod
     @override

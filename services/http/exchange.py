@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -10,7 +11,8 @@ from aiohttp.web import BaseRequest
 
 from protocol.enforcement.auth import AuthContext
 from protocol.errors import HeaderInvalid
-from protocol.json import JsonObject, JsonValue
+from protocol.identifiers import ThingId
+from protocol.json import JsonValue
 from protocol.signals import Response, Signal
 from services.http.headers import command_headers
 from services.http.urls import Query
@@ -38,9 +40,16 @@ class Commands(Protocol):
         ...
 
     async def list_things(
-        self, auth: AuthContext, *, namespaces: tuple[str, ...], fields: str | None, after: str | None, limit: int
-    ) -> list[JsonObject]:
-        """Things in order of their ids after ``after``."""
+        self,
+        auth: AuthContext,
+        *,
+        namespaces: Sequence[str] | None = None,
+        fields: str | None = None,
+        after: ThingId | None = None,
+        limit: int = 200,
+        edge: str = "internal",
+    ) -> list[JsonValue]:
+        """Things in order of their ids after ``after``: all, or those of some namespaces."""
         ...
 
 

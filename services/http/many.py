@@ -33,7 +33,7 @@ class Page:
     """Which part of a listing is asked for: ``size`` things behind the id ``after``."""
 
     size: int = SIZE_DEFAULT
-    after: str | None = None
+    after: ThingId | None = None
 
 
 async def retrieve_many(exchange: Exchange, place: Place) -> StreamResponse:
@@ -58,9 +58,15 @@ async def _by_namespaces(exchange: Exchange) -> StreamResponse:
     expectations.of_query(exchange.headers())
     namespaces = tuple(filter(None, _listed(exchange, "namespaces"))) if "namespaces" in exchange.query else ()
     page = read_page(",".join(exchange.query.get("option", ())), namespaces)
-    found = await exchange.edge.commands.list_things(
-        exchange.auth, namespaces=namespaces, fields=_with_id(exchange.fields()), after=page.after, limit=page.size + 1
+    listed = await exchange.edge.commands.list_things(
+        exchange.auth,
+        namespaces=namespaces or None,
+        fields=_with_id(exchange.fields()),
+        after=page.after,
+        limit=page.size + 1,
+        edge="http",
     )
+    found = [thing for thing in listed if isinstance(thing, dict)]
     links = [f'<{_uri(exchange, page.size, page.after, namespaces)}>; rel="canonical"']
     shown = found[: page.size]
     if len(found) > page.size:
@@ -75,7 +81,8 @@ def read_page(option: str, namespaces: Sequence[str]) -> Page:
 
     Other orders than by id and the old ``limit(offset,count)`` are search, which is not served here.
     """
-    size, after, place = SIZE_DEFAULT, None, 0
+    size, place = SIZE_DEFAULT, 0
+    after: ThingId | None = None
     while place < len(option):
         match = _OPTION.match(option, place)
         if match is None:
@@ -102,7 +109,7 @@ def _size(text: str) -> int:
     return int(text)
 
 
-def _after(text: str, namespaces: Sequence[str]) -> str:
+def _after(text: str, namespaces: Sequence[str]) -> ThingId:
     try:
         match json.parse(base64.urlsafe_b64decode(text.encode() + b"=="), max_depth=2):
             case [str(after), str(digest)] if digest == _digest(namespaces):

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 import aiohttp
@@ -13,13 +14,16 @@ from prometheus_client import CollectorRegistry
 from pydantic import SecretStr
 from yarl import URL
 
+from eventstore.memory import InMemorySoleWriter
+from projections.twins import InMemoryTwins
 from services.auth.setup import api_authentication, operator_authentication
+from services.commanding.commanding import Commanding
 from services.http.app import HttpApp, create_app
 from services.http.exchange import Bounds, Commands
 from services.http.operations import Check, Operations
 from services.http.server import serve_http
 from services.settings import Settings
-from tests.api.deciding import DecidingCommands
+from tests.api.gated import GatedStore
 
 SETTINGS = Settings(
     basic_users={"ada": SecretStr("lovelace")}, devops_password=SecretStr("operate"), pre_authentication=True
@@ -37,7 +41,7 @@ class Reply:
     body: bytes
 
     @property
-    def json(self) -> Any:
+    def json(self) -> Any:  # noqa: ANN401 - whatever the test knows it to be
         return orjson.loads(self.body)
 
     @property
@@ -87,13 +91,19 @@ class Client:
 
 @asynccontextmanager
 async def serving(
-    commands: Commands, *, checks: Mapping[str, Check] | None = None, bounds: Bounds | None = None, **operations: Any
+    commands: Commands,
+    *,
+    checks: Mapping[str, Check] | None = None,
+    bounds: Bounds | None = None,
+    open_metrics: bool = False,
 ) -> AsyncIterator[Client]:
     app = create_app(
         commands,
         api=API,
         operators=OPERATORS,
-        operations_of=Operations(version="1.2.3", checks=checks or {}, metrics=CollectorRegistry(), **operations),
+        operations_of=Operations(
+            version="1.2.3", checks=checks or {}, metrics=CollectorRegistry(), open_metrics=open_metrics
+        ),
         bounds=bounds,
     )
     async with serve_http(app, host="127.0.0.1", port=0) as port, aiohttp.ClientSession() as session:
@@ -101,11 +111,23 @@ async def serving(
 
 
 @pytest.fixture
-def commands() -> DecidingCommands:
-    return DecidingCommands()
+async def store() -> GatedStore:
+    return GatedStore()
 
 
 @pytest.fixture
-async def client(commands: DecidingCommands) -> AsyncIterator[Client]:
+async def commands(store: GatedStore) -> AsyncIterator[Commanding]:
+    """The real one, on a store in memory, in a process of its own so to speak: its states may be trusted."""
+    lease = InMemorySoleWriter(held=True)
+    async with Commanding(store=store, twins=InMemoryTwins(store), sole_writer=lease, clock=_now) as commands:
+        yield commands
+
+
+@pytest.fixture
+async def client(commands: Commanding) -> AsyncIterator[Client]:
     async with serving(commands) as client:
         yield client
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)

@@ -7,9 +7,10 @@ import re
 
 import pytest
 
+from services.commanding.commanding import Commanding
 from services.http.exchange import Bounds
 from tests.api.conftest import ADA, DEVOPS, Client, serving
-from tests.api.deciding import DecidingCommands
+from tests.api.gated import GatedStore
 
 PUMP = "/api/2/things/farm.one:pump"
 BASIC = f"Authorization: {ADA['Authorization']}\r\n"
@@ -139,7 +140,7 @@ async def test_too_large_headers_together_are_431(client: Client) -> None:
     assert (reply.status, reply.error) == (431, "headers.too.large")
 
 
-async def test_a_body_beyond_the_bound_is_413_told_or_not(commands: DecidingCommands) -> None:
+async def test_a_body_beyond_the_bound_is_413_told_or_not(commands: Commanding) -> None:
     async with serving(commands, bounds=Bounds(body_bytes=1_000)) as client:
         assert (await client("PUT", PUMP, {"attributes": {"a": "x" * 2_000}})).status == 413
         head = f"PUT {PUMP} HTTP/1.1\r\nHost: x\r\n{BASIC}Content-Type: application/json\r\n"
@@ -181,13 +182,12 @@ async def test_the_whole_uri_may_be_the_target(client: Client) -> None:
     assert status_of(await client.raw(request.encode())) == 200
 
 
-async def test_an_unexpected_fault_is_500_with_an_id_and_nothing_else() -> None:
-    class Broken(DecidingCommands):
-        async def execute(self, *args: object, **kwargs: object) -> object:  # type: ignore[override]
-            raise RuntimeError("password hunter2")
+async def test_an_unexpected_fault_is_500_with_an_id_and_nothing_else(commands: Commanding) -> None:
+    async def broken() -> str | None:
+        raise RuntimeError("password hunter2")
 
-    async with serving(Broken()) as client:
-        reply = await client("GET", PUMP)
+    async with serving(commands, checks={"database": broken}) as client:
+        reply = await client("GET", "/ready")
     assert (reply.status, reply.error) == (500, "gateway:internalerror")
     assert b"hunter2" not in reply.body
     assert reply.headers["correlation-id"]
@@ -207,13 +207,13 @@ async def test_operators_routes(client: Client) -> None:
     assert (await client("GET", "/status", auth=DEVOPS)).json["version"] == "1.2.3"
 
 
-async def test_metrics_may_be_open(commands: DecidingCommands) -> None:
+async def test_metrics_may_be_open(commands: Commanding) -> None:
     async with serving(commands, open_metrics=True) as client:
         reply = await client("GET", "/metrics", auth={})
         assert (reply.status, reply.headers["Content-Type"].split(";")[0]) == (200, "text/plain")
 
 
-async def test_ready_names_the_part_that_is_not(commands: DecidingCommands) -> None:
+async def test_ready_names_the_part_that_is_not(commands: Commanding) -> None:
     async def fine() -> str | None:
         return None
 
@@ -229,27 +229,27 @@ async def test_ready_names_the_part_that_is_not(commands: DecidingCommands) -> N
     }
 
 
-async def test_stopping_answers_what_is_in_flight_and_takes_nothing_more(commands: DecidingCommands) -> None:
-    commands.hold()
+async def test_stopping_answers_what_is_in_flight_and_takes_nothing_more(
+    store: GatedStore, commands: Commanding
+) -> None:
+    store.gate.clear()
     serving_context = serving(commands)
     client = await serving_context.__aenter__()
     in_flight = asyncio.create_task(client("PUT", PUMP, {}))
-    while commands.waiting == 0:
-        await asyncio.sleep(0)
+    await asyncio.wait_for(store.entered.wait(), 10)
     client.app.edge.stopping.set()
     acknowledged = asyncio.create_task(client("GET", "/ready"))
     assert (await acknowledged).status == 503
-    commands.released.set()
+    store.gate.set()
     assert (await in_flight).status == 201
     await serving_context.__aexit__(None, None, None)
     with pytest.raises(ConnectionRefusedError):
         await asyncio.open_connection("127.0.0.1", client.port)
 
 
-async def test_an_awaited_acknowledgement_does_not_hold_up_the_stop(commands: DecidingCommands, client: Client) -> None:
+async def test_an_awaited_acknowledgement_does_not_hold_up_the_stop(store: GatedStore, client: Client) -> None:
     waiting = asyncio.create_task(client("PUT", f"{PUMP}?requested-acks=twin-persisted,my:ack", {}))
-    while not commands.things:
-        await asyncio.sleep(0.001)
+    await asyncio.wait_for(store.appended.wait(), 10)
     client.app.edge.stopping.set()
     async with asyncio.timeout(5):
         assert (await waiting).status == 424
