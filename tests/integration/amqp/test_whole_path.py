@@ -160,9 +160,11 @@ async def eventually_logged(
     """Wait until the log holds at least so many events of things."""
     loop = asyncio.get_running_loop()
     end = loop.time() + within
-    while len(await log()) < count and loop.time() < end:
+    while loop.time() < end:
+        if len(await log()) >= count:
+            return
         await asyncio.sleep(0.02)
-    assert len(await log()) >= count
+    raise AssertionError(f"{len(await log())} events of {count} within {within} s")
 
 
 def check_log(log: Sequence[RecordedEvent]) -> None:
