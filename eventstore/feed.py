@@ -110,6 +110,11 @@ class Feed:
             self._stopped = True
             self._wake()
 
+    @property
+    def followed(self) -> bool:
+        """Whether anybody subscribes and the ring has found its place."""
+        return self._based
+
     @asynccontextmanager
     async def subscribing(self) -> AsyncIterator[None]:
         """While inside, the ring is kept at the head of the log.
@@ -170,7 +175,8 @@ class Feed:
     async def _follow(self) -> None:
         while True:
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._due.wait(), self._poll_interval if self._based else None)
+                async with asyncio.timeout(self._poll_interval if self._based else None):
+                    await self._due.wait()
             self._due.clear()
             try:
                 while self._based and await self._catch_up():
