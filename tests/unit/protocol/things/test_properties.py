@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from copy import deepcopy
+from typing import get_args
 
 import jsonpatch
 import jsonpointer
@@ -8,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from protocol.errors import DittoError
-from protocol.json import JsonObject, JsonValue, Missing, dump, same
+from protocol.json import MISSING, JsonObject, JsonValue, Missing, dump, same
 from protocol.pointers import resolve
-from protocol.signals import Command, Event
+from protocol.signals import Action, Command, Event
 from protocol.stored import restore_event, restore_state, store_event, store_state
 from protocol.streams import stream_of
 from protocol.things.decide import decide
@@ -21,6 +22,8 @@ from protocol.things.values import only_thing
 from tests.unit.protocol.things.documents import commands, objects, targets, things, values
 from tests.unit.protocol.things.scenario import ALONE, NOON, PUMP, created
 
+anywhere = st.lists(st.sampled_from(["features", "attributes", "f", "properties", "a"]), max_size=4).map(tuple)
+recorded_things = st.tuples(st.sampled_from(get_args(Action)), anywhere, st.one_of(st.just(MISSING), values))
 at = st.sampled_from(["/a", "/b", "/a/a", "/d"])
 
 
@@ -63,9 +66,19 @@ def test_replaying_stored_events_leads_to_the_state_that_the_commands_led_to(sai
             state = told(state, event)
             log.append(store_event(event, {"correlation-id": "c"}))
     replayed: ThingState | None = None
-    for type_, path, value, _ in log:
-        replayed = told(replayed, restore_event(stream_of(PUMP), type_, path, value))
+    for type_, path, value, headers in log:
+        replayed = told(replayed, restore_event(stream_of(PUMP), type_, path, value, headers))
     assert replayed == state
+
+
+@given(st.lists(recorded_things, max_size=6))
+def test_evolving_never_fails_whatever_was_recorded(
+    recorded: list[tuple[Action, tuple[str, ...], JsonValue | Missing]],
+) -> None:
+    state: ThingState | None = None
+    for action, path, value in recorded:
+        state = told(state, Event(entity_id=PUMP, action=action, path=path, value=value))
+        assert isinstance(state.document, dict)
 
 
 @given(st.lists(commands, max_size=8))
