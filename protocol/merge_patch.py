@@ -107,7 +107,7 @@ def _matched(target: JsonObject, patch: JsonObject) -> set[str]:
     return {
         key
         for marker, value in patch.items()
-        if value is None and marker.startswith("{{") and (expression := _expression(marker)) is not None
+        if value is None and (expression := _expression(marker)) is not None
         for key in compile_pattern(expression).matches(target)
     }
 
@@ -119,7 +119,7 @@ def _is_effective(key: str, target: JsonObject) -> bool:
 
 def _expression(key: str) -> str | None:
     """The expression that the key is a marker for."""
-    match = _marker.fullmatch(key)
+    match = _marker.fullmatch(key) if key.startswith("{{") else None
     return None if match is None else match["tilde"] or match["slash"]
 
 

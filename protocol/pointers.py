@@ -11,13 +11,14 @@ from functools import lru_cache
 from typing import Final, TypeAlias
 
 from protocol.errors import JsonKeyInvalid, JsonPointerInvalid
-from protocol.json import MISSING, JsonObject, JsonValue, Missing
+from protocol.json import MAX_DEPTH, MISSING, JsonObject, JsonValue, Missing
 
 Pointer: TypeAlias = tuple[str, ...]
 
 ROOT: Pointer = ()
 
-MAX_KEY_LENGTH: Final = 256
+MAX_REMEMBERED: Final = 256
+"""Longer texts are read anew each time, so that nobody can fill the memory with them."""
 
 _key = re.compile(r"[^\x00-\x1F\x7F-\xFF/]{1,256}")
 _open_ended = re.compile(r"(/entries/[^/]+/(?:subjects|resources))/(.+)", re.DOTALL)
@@ -30,23 +31,28 @@ def check_key(key: str) -> str:
     return key
 
 
-@lru_cache(maxsize=16384)
 def parse(text: str) -> Pointer:
     """The keys of ``/a/b``; ``/`` and no text are the root. A slash in front may be missing, one behind is ignored.
 
     ``~0`` stands for ``~``. Unlike RFC 6901, ``~1`` stays as it is, because a key can never contain a slash. An empty
-    key is ``JsonPointerInvalid``, a key that may not be is ``JsonKeyInvalid``.
+    key, or more keys than values may be deep, is ``JsonPointerInvalid``; a key that may not be is ``JsonKeyInvalid``.
     """
+    return _remembered(text) if len(text) <= MAX_REMEMBERED else _parsed(text)
+
+
+def _parsed(text: str) -> Pointer:
     inner = text.removeprefix("/").removesuffix("/") if text != "//" else "/"
     if not inner:
         return ROOT
     keys = inner.split("/")
-    if "" in keys:
+    if "" in keys or len(keys) > MAX_DEPTH:
         raise JsonPointerInvalid(text)
     return tuple(check_key(unescape(key)) for key in keys)
 
 
-@lru_cache(maxsize=4096)
+_remembered = lru_cache(maxsize=16384)(_parsed)
+
+
 def parse_policy_path(text: str) -> Pointer:
     """Like ``parse``, but whatever follows ``subjects/`` or ``resources/`` of an entry is one key, slashes and all.
 

@@ -8,12 +8,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from protocol import pointers
 from protocol.errors import JsonFieldSelectorInvalid
 from protocol.json import JsonObject, JsonValue
 from protocol.pointers import ROOT, Pointer
+
+MAX_REMEMBERED: Final = 1024
+"""Longer selectors are read anew each time, so that nobody can fill the memory with them."""
 
 _Tree: TypeAlias = "dict[str, _Tree]"
 """Selected members; one without members of its own is selected whole."""
@@ -36,18 +39,24 @@ class FieldSelector:
         return member in self._tree
 
 
-@lru_cache(maxsize=1024)
 def parse_fields(text: str) -> FieldSelector:
     """The selector, or ``JsonFieldSelectorInvalid`` when it is empty or its parentheses do not match.
 
     A comma separated list of pointers whose leading slash may be missing; ``a/b(c,d/e)`` is ``a/b/c,a/b/d/e``, to any
     depth. A ``*`` directly below ``features`` stands for every feature.
     """
+    return _remembered(text) if len(text) <= MAX_REMEMBERED else _parsed(text)
+
+
+def _parsed(text: str) -> FieldSelector:
     paths = tuple(_paths(text))
     tree: _Tree = {}
     for path in paths:
         _plant(tree, path)
     return FieldSelector(text, paths, tree)
+
+
+_remembered = lru_cache(maxsize=1024)(_parsed)
 
 
 def _paths(text: str) -> list[Pointer]:

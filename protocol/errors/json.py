@@ -48,7 +48,7 @@ class JsonFieldSelectorInvalid(JsonError):
     hint = "Write a comma separated list such as: thingId,attributes(maker,place/city),features/*/properties/on"
 
     def __init__(self, selector: str, reason: str) -> None:
-        super().__init__(f"The field selector '{selector}' is not valid: {reason}.")
+        super().__init__(f"The field selector '{selector[:300]}' is not valid: {reason}.")
 
 
 class JsonKeyInvalid(JsonError):
@@ -69,7 +69,8 @@ class JsonPointerInvalid(JsonError):
     hint = "Write '/key/key' without empty keys; '~0' stands for '~'."
 
     def __init__(self, pointer: str) -> None:
-        super().__init__(f"The JSON pointer '{pointer}' is not valid.")
+        shown = pointer if len(pointer) <= 300 else pointer[:300] + "..."
+        super().__init__(f"The JSON pointer '{shown}' is not valid.")
 
 
 class JsonTypeNotParsable(JsonError):

@@ -207,13 +207,6 @@ def _command_topic(entity_id: EntityId, verb: Verb) -> Topic:
     return Topic(entity_id.namespace, entity_id.name, "things", "twin", "commands", action=verb)
 
 
-def event_topic(entity_id: EntityId, action: Action) -> Topic:
-    """The topic of an entity's events."""
-    if isinstance(entity_id, PolicyId):
-        return Topic(entity_id.namespace, entity_id.name, "policies", None, "events", action=action)
-    return Topic(entity_id.namespace, entity_id.name, "things", "twin", "events", action=action)
-
-
 def event_envelope(
     entity_id: EntityId,
     action: Action,

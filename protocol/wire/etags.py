@@ -6,9 +6,12 @@ import re
 from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import blake2b
+from typing import Final
 
 from protocol.errors import HeaderInvalid
 from protocol.json import JsonValue, canonical
+
+MAX_REMEMBERED: Final = 256
 
 _tag = r'(?:W/)?"[\x21\x23-\x7E\x80-\uFFFF]*"'
 _list = re.compile(rf"\s*{_tag}(?:\s*,\s*{_tag})*\s*")
@@ -36,7 +39,7 @@ class EntityTags:
     @staticmethod
     def parse(text: str, header: str = "if-match") -> EntityTags:
         """The tags of a header's value, or ``HeaderInvalid``."""
-        return _parse(text, header)
+        return _remembered(text, header) if len(text) <= MAX_REMEMBERED else _parsed(text, header)
 
     def matches(self, current: str | None) -> bool:
         """Whether the current tag (None: there is no resource) is among these.
@@ -46,10 +49,12 @@ class EntityTags:
         return current is not None and (self.any or current in self.tags)
 
 
-@lru_cache(maxsize=1024)
-def _parse(text: str, header: str) -> EntityTags:
+def _parsed(text: str, header: str) -> EntityTags:
     if text.strip() == "*":
         return EntityTags(text, any=True, tags=frozenset())
     if _list.fullmatch(text) is None:
         raise HeaderInvalid(header, 'one or more entity tags such as "rev:4", with their quotes, or *', text)
     return EntityTags(text, any=False, tags=frozenset(tag for tag in _one.findall(text) if tag[0] == '"'))
+
+
+_remembered = lru_cache(maxsize=1024)(_parsed)

@@ -1,6 +1,6 @@
 """How the values of known headers are read: one function per type, from what was sent to a typed value.
 
-Over HTTP and in AMQP properties everything is text; in an envelope a value may have its JSON type already. Each function
+Over HTTP and in AMQP properties everything is text; in an envelope a value may have its JSON type. Each function
 takes both and returns the JSON form.
 """
 

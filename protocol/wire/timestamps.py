@@ -23,6 +23,6 @@ def parse(text: str) -> datetime | None:
     """The moment that ISO-8601 text with a zone names, or None if it names none."""
     try:
         moment = datetime.fromisoformat(text)
-    except ValueError:
+        return None if moment.tzinfo is None else moment.astimezone(UTC)
+    except (ValueError, OverflowError):
         return None
-    return None if moment.tzinfo is None else moment.astimezone(UTC)

@@ -29,6 +29,9 @@ Criterion: TypeAlias = Literal[
     "commands", "events", "search", "messages", "acks", "errors", "streaming", "announcements"
 ]
 
+MAX_REMEMBERED: Final = 512
+"""Longer texts are read anew each time, so that nobody can fill the memory with them."""
+
 ANY: Final = "_"
 """The namespace or name of a topic that is about no single entity."""
 
@@ -134,12 +137,15 @@ _KINDS: Final = {
 """The grammar by the fixed middle of a topic: ``things/twin/commands``, ``policies/errors``."""
 
 
-@lru_cache(maxsize=16384)
 def parse_topic(text: str) -> Topic:
     """The topic that the text spells, or ``UnknownTopicPath``.
 
     A leading slash makes an empty namespace. ``_`` is read like any other namespace or name.
     """
+    return _remembered(text) if len(text) <= MAX_REMEMBERED else _parsed(text)
+
+
+def _parsed(text: str) -> Topic:
     namespace, _, rest = text.partition("/")
     name, _, rest = rest.partition("/")
     words = rest.split("/")
@@ -155,3 +161,6 @@ def parse_topic(text: str) -> Topic:
     if tail.actions or not (tail.subject != "none" if last else not after and tail.subject != "required"):
         raise UnknownTopicPath(text)
     return Topic(namespace, name, group, channel, criterion, subject=last or None)
+
+
+_remembered = lru_cache(maxsize=16384)(_parsed)
