@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
 from protocol.identifiers import EntityId, ThingId
-from protocol.json import MISSING, JsonValue, Missing
+from protocol.json import MISSING, JsonObject, JsonValue, Missing
 from protocol.pointers import Pointer
 
 Verb: TypeAlias = Literal["create", "retrieve", "modify", "merge", "delete"]
@@ -47,13 +47,15 @@ class RetrieveThings:
 class Event:
     """A change of one entity that has been decided; ``path`` is relative to the entity.
 
-    ``value`` is the new value (created, modified), the patch as applied (merged) or absent (deleted).
+    ``value`` is the new value (created, modified), the patch as applied (merged) or absent (deleted). ``metadata`` is
+    what the event does to the entity's metadata, as a merge patch of that tree; it is kept but not published.
     """
 
     entity_id: EntityId
     action: Action
     path: Pointer
     value: JsonValue | Missing = MISSING
+    metadata: JsonObject | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

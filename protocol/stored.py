@@ -7,7 +7,7 @@ stream's name tells the entity. A state is stored as one JSON object, the docume
 from __future__ import annotations
 
 from datetime import datetime
-from typing import get_args
+from typing import Final, get_args
 
 from protocol.entities import EntityState
 from protocol.identifiers import PolicyId
@@ -19,7 +19,11 @@ from protocol.signals import Action, Event, Headers
 from protocol.streams import entity_of
 from protocol.things.state import ThingState
 
-_DEPTH = 1000
+METADATA_HEADER: Final = "ditto-event-metadata"
+"""The stored header that bears an event's change of metadata. It is our own affair and never leaves the service."""
+
+_MARK: Final = METADATA_HEADER.encode()
+_DEPTH: Final = 1000
 """What was stored is read whatever limits hold by now."""
 
 _ACTIONS: dict[str, Action] = {action: action for action in get_args(Action)}
@@ -28,11 +32,15 @@ _ACTIONS: dict[str, Action] = {action: action for action in get_args(Action)}
 def store_event(event: Event, headers: Headers) -> tuple[str, str, bytes | None, bytes]:
     """Type, path, value and headers of the event as the log keeps them; no value is ``None``, JSON null is ``null``."""
     value = None if isinstance(event.value, Missing) else dump(event.value)
-    return event.action, text(event.path), value, dump(dict(headers))
+    kept = dict(headers) if event.metadata is None else {**headers, METADATA_HEADER: event.metadata}
+    return event.action, text(event.path), value, dump(kept)
 
 
-def restore_event(stream: str, type_: str, path: str, value: bytes | None) -> Event:
-    """The event that was stored; ``ValueError`` for a stream or type that this service never wrote."""
+def restore_event(stream: str, type_: str, path: str, value: bytes | None, headers: bytes = b"{}") -> Event:
+    """The event that was stored; ``ValueError`` for a stream or type that this service never wrote.
+
+    Without the stored headers the event comes back without its change of metadata.
+    """
     action = _ACTIONS.get(type_)
     if action is None:
         raise ValueError(f"no event of a thing or policy: {type_!r}")
@@ -42,7 +50,18 @@ def restore_event(stream: str, type_: str, path: str, value: bytes | None) -> Ev
         action=action,
         path=parse_policy_path(path) if isinstance(entity_id, PolicyId) else parse_path(path),
         value=MISSING if value is None else parse(value, max_depth=_DEPTH),
+        metadata=_metadata(headers) if _MARK in headers else None,
     )
+
+
+def published_headers(headers: bytes) -> bytes:
+    """The stored headers as they may leave the service with the event: without its change of metadata."""
+    if _MARK not in headers:
+        return headers
+    stored = parse(headers, max_depth=_DEPTH)
+    if not isinstance(stored, dict):
+        return headers
+    return dump({name: value for name, value in stored.items() if name != METADATA_HEADER})
 
 
 def store_state(state: EntityState) -> bytes:
@@ -79,3 +98,9 @@ def restore_state(
         deleted=deleted,
         metadata=metadata if isinstance(metadata, dict) else {},
     )
+
+
+def _metadata(headers: bytes) -> JsonObject | None:
+    stored = parse(headers, max_depth=_DEPTH)
+    metadata = stored.get(METADATA_HEADER) if isinstance(stored, dict) else None
+    return metadata if isinstance(metadata, dict) else None

@@ -35,6 +35,7 @@ from protocol.pointers import ROOT, Pointer, parse, resolve, text
 from protocol.policies.state import PolicyState, default_policy
 from protocol.policies.validity import fault_of, may_administer
 from protocol.signals import Command, Event
+from protocol.things import metadata
 from protocol.things.decision import Context
 from protocol.things.state import ThingState, living
 from protocol.things.values import only_thing
@@ -94,7 +95,8 @@ def created_thing(command: Command, body: JsonObject, context: Context) -> tuple
     thing: JsonObject = {"thingId": thing_id, "policyId": plan.target}
     if isinstance(members, dict):
         thing.update(members)
-    event = Event(entity_id=thing_id, action="created", path=ROOT, value=thing)
+    given = metadata.given_with(command, body, "/")
+    event = Event(entity_id=thing_id, action="created", path=ROOT, value=thing, metadata=given)
     if policy is None:
         return (event,)
     return event, Event(entity_id=plan.target, action="created", path=ROOT, value=policy)

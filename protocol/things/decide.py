@@ -24,7 +24,8 @@ from protocol.errors import (
 from protocol.identifiers import ThingId
 from protocol.json import MISSING, JsonObject, JsonValue, Missing, same
 from protocol.pointers import ROOT, check_key, resolve, text
-from protocol.signals import Command, Event
+from protocol.signals import Action, Command, Event
+from protocol.things import metadata
 from protocol.things.creation import created_thing
 from protocol.things.decision import Context, Decision, Limits
 from protocol.things.evolve import changed, size_after
@@ -47,7 +48,7 @@ def decide(command: Command, state: ThingState | None, context: Context) -> Deci
     thing = living(state)
     match command.verb:
         case "retrieve":
-            return _retrieve(command, thing, context)
+            return _retrieve(command, resource, thing, context)
         case "create":
             return _create(command, resource, thing, context)
         case "modify":
@@ -60,7 +61,7 @@ def decide(command: Command, state: ThingState | None, context: Context) -> Deci
             assert_never(command.verb)
 
 
-def _retrieve(command: Command, thing: ThingState | None, context: Context) -> Decision:
+def _retrieve(command: Command, resource: Resource, thing: ThingState | None, context: Context) -> Decision:
     thing = _existing(command, thing)
     policy_id = thing.policy_id
     policy = None if policy_id is None else context.policies.get(policy_id)
@@ -68,6 +69,7 @@ def _retrieve(command: Command, thing: ThingState | None, context: Context) -> D
     if isinstance(value, Missing):
         raise absence(thing, command.path)
     check_tags(command, thing)
+    selected = metadata.asked_for(command, resource.pattern, thing)
     return Decision(
         thing_id=thing.thing_id,
         verb="retrieve",
@@ -75,6 +77,7 @@ def _retrieve(command: Command, thing: ThingState | None, context: Context) -> D
         status=200,
         value=value,
         tag="value" if command.path else "revision",
+        headers={} if selected is None else {"ditto-metadata": selected},
     )
 
 
@@ -113,7 +116,7 @@ def _modify(command: Command, resource: Resource, thing: ThingState | None, cont
     before = resolve(thing.document, command.path)
     _check_changes(command, before, value)
     fresh = before is MISSING
-    event = Event(entity_id=thing.thing_id, action="created" if fresh else "modified", path=command.path, value=value)
+    event = _event(command, resource, thing, "created" if fresh else "modified", value)
     _check_size(thing, event, context.limits)
     return Decision(
         thing_id=thing.thing_id,
@@ -137,7 +140,7 @@ def _replace(command: Command, resource: Resource, thing: ThingState | None, con
     if isinstance(given, dict):
         document |= {key: member for key, member in given.items() if member is not None or key not in document}
     _check_changes(command, thing.document, document)
-    event = Event(entity_id=thing.thing_id, action="modified", path=ROOT, value=document)
+    event = _event(command, resource, thing, "modified", document)
     _check_size(thing, event, context.limits)
     return Decision(thing_id=thing.thing_id, verb="modify", path=ROOT, status=204, events=(event,), tag="revision")
 
@@ -151,9 +154,7 @@ def _merge(command: Command, resource: Resource, thing: ThingState | None, conte
         return _creation(command, body if isinstance(body, dict) else {}, context)
     thing = _existing(command, thing)
     check_tags(command, thing)
-    event = Event(
-        entity_id=thing.thing_id, action="merged", path=command.path, value=patch_to_record(command, thing, patch)
-    )
+    event = _event(command, resource, thing, "merged", patch_to_record(command, thing, patch))
     _check_size(thing, event, context.limits)
     return Decision(
         thing_id=thing.thing_id,
@@ -174,6 +175,17 @@ def _delete(command: Command, resource: Resource, thing: ThingState | None) -> D
     check_tags(command, thing)
     event = Event(entity_id=thing.thing_id, action="deleted", path=command.path)
     return Decision(thing_id=thing.thing_id, verb="delete", path=command.path, status=204, events=(event,))
+
+
+def _event(command: Command, resource: Resource, thing: ThingState, action: Action, value: JsonValue) -> Event:
+    """The event of a write, with what the command's headers do to the metadata."""
+    return Event(
+        entity_id=thing.thing_id,
+        action=action,
+        path=command.path,
+        value=value,
+        metadata=metadata.change(command, resource.pattern, value, thing.metadata),
+    )
 
 
 def _existing(command: Command, thing: ThingState | None) -> ThingState:
@@ -228,5 +240,10 @@ def _check_size(thing: ThingState | None, event: Event, limits: Limits) -> None:
     """Refuse a thing that became too large; printed only when the cheap upper bound is beyond the limit."""
     if size_after(thing, event) > limits.thing_characters:
         size = sizes.characters(changed(thing.document if thing is not None else {}, event))
+        if size > limits.thing_characters:
+            raise ThingTooLarge(size, limits.thing_characters)
+    if event.metadata is not None:
+        before = thing.metadata if thing is not None else {}
+        size = sizes.characters(metadata.carried_on(before, {}, {}, event.metadata))
         if size > limits.thing_characters:
             raise ThingTooLarge(size, limits.thing_characters)

@@ -36,7 +36,7 @@ def evolve(state: ThingState | None, event: Event, *, revision: int, timestamp: 
         modified=timestamp,
         size=sizes.grown(document, size_after(state, event)),
         deleted=deleted,
-        metadata=carried_on(state, event),
+        metadata=metadata_after(state, event, document),
     )
 
 
@@ -51,6 +51,17 @@ def changed(before: JsonObject, event: Event) -> JsonObject:
             return _or(before, remove(before, event.path)) if event.path else _tombstone(before)
         case _:
             assert_never(event.action)
+
+
+def metadata_after(state: ThingState | None, event: Event, document: JsonObject) -> JsonObject:
+    """The metadata after the event, which made ``document`` of the thing."""
+    if state is None or state.deleted:
+        return carried_on({}, {}, document, event.metadata)
+    if not state.metadata and event.metadata is None:
+        return state.metadata
+    if event.action == "deleted" and not event.path:
+        return {}
+    return carried_on(state.metadata, state.document, document, event.metadata)
 
 
 def size_after(state: ThingState | None, event: Event) -> int:

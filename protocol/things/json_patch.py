@@ -44,7 +44,7 @@ def translated(command: Command, state: ThingState | None) -> Command:
     The answer holds for this very state: enforce and decide it on the same one. Raises ``PatchTestFailed`` (409) if a
     ``test`` does not hold, ``PatchInvalid`` (400) if the operations are malformed or lead to nothing.
     """
-    if command.verb != "merge" or command.headers.get("content-type") != CONTENT_TYPE:
+    if command.verb != "merge" or not _is_json_patch(command.headers.get("content-type")):
         return command
     thing = living(state)
     if thing is None:
@@ -64,6 +64,10 @@ def translated(command: Command, state: ThingState | None) -> Command:
     return replace(
         command, verb="modify", path=path, value=value, headers={**headers, "content-type": "application/json"}
     )
+
+
+def _is_json_patch(content_type: JsonValue) -> bool:
+    return isinstance(content_type, str) and content_type.partition(";")[0].strip().lower() == CONTENT_TYPE
 
 
 def _applied(before: JsonValue, operations: JsonValue | Missing) -> JsonValue:

@@ -9,9 +9,13 @@ from protocol.pointers import Pointer
 from protocol.signals import Command
 from tests.unit.protocol.things.scenario import PUMP, pump
 
-keys = st.sampled_from(["a", "b", "c~", "ü", "{{ x }}"])
+keys = st.sampled_from(["a", "b", "c~", "\u65e5", "{{ x }}"])
 scalars = st.one_of(
-    st.none(), st.booleans(), st.integers(-3, 3), st.floats(allow_nan=False, width=16), st.text(max_size=3)
+    st.none(),
+    st.booleans(),
+    st.integers(-3, 3),
+    st.floats(allow_nan=False, allow_infinity=False, width=16),
+    st.text(max_size=3),
 )
 values: st.SearchStrategy[JsonValue] = st.recursive(
     scalars,
