@@ -47,9 +47,9 @@ class UnstorableEvent(StoreError):
 LOST: Final = (OSError, asyncio.TimeoutError, asyncpg.InterfaceError, asyncpg.InternalClientError)
 """What the driver raises on our side when a connection goes, was closed under the call, or stays silent too long."""
 
-_UNAVAILABLE: Final = ("08", "53", "57", "40", "55P03", "25006", "25P03")
+_UNAVAILABLE: Final = ("08", "53", "57", "40", "55P03", "25006", "25P03", "28", "3D000")
 """SQLSTATE prefixes that pass: connection, resources, operator intervention (shutdown, cancel), rollback (deadlock),
-lock not available, read-only after a failover, idle in transaction too long."""
+lock not available, read-only after a failover, idle in transaction too long, not let in, no such database."""
 
 _CUT: Final = ("08", "57P")
 """SQLSTATE prefixes after which it is not known whether the statement had been committed: the backend may be ended

@@ -110,6 +110,11 @@ class Feed:
             self._stopped = True
             self._wake()
 
+    @property
+    def followed(self) -> bool:
+        """Whether anybody subscribes and the ring has found its place."""
+        return self._based
+
     @asynccontextmanager
     async def subscribing(self) -> AsyncIterator[None]:
         """While inside, the ring is kept at the head of the log.

@@ -5,7 +5,10 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Final
+
+import asyncpg
 
 from eventstore.errors import StoreUnavailable, translated
 from eventstore.pool import Pool, PooledConnection
@@ -52,7 +55,7 @@ class Listener:
                         self._on_connected()
                         await self._until_lost(connection)
                     finally:
-                        await self._leave(connection)
+                        self._leave(connection)
             except StoreUnavailable as error:
                 logger.warning("listening interrupted: %s", error)
             await asyncio.sleep(_BACKOFF_SECONDS[min(failures, len(_BACKOFF_SECONDS) - 1)])
@@ -74,9 +77,11 @@ class Listener:
                 with translated():
                     await connection.fetch(statement("head"), timeout=_CHECK_SECONDS)
 
-    async def _leave(self, connection: PooledConnection) -> None:
-        # Not back into the pool with its listeners on: whoever got it next would hear us.
-        connection.terminate()
+    def _leave(self, connection: PooledConnection) -> None:
+        # Not back into the pool with its listeners on: whoever got it next would hear us. A connection that was lost
+        # has left the pool by itself, which is all the driver complains about here.
+        with suppress(asyncpg.InterfaceError):
+            connection.terminate()
 
     def _heard(self, _connection: object, _pid: int, channel: str, payload: object) -> None:
         for callback in self._callbacks[channel]:

@@ -93,6 +93,11 @@ class SoleWriter:
         """
         return self._epoch
 
+    @property
+    def seen(self) -> int:
+        """How far the log reached when the lease was last looked after."""
+        return self._others.head
+
     def holds(self) -> bool:
         """Whether cached states of this epoch are exact at this moment; ask right before each use, keep no answer."""
         return self._clock() < self._trusted_until
@@ -169,7 +174,7 @@ class _Others:
     def __init__(self, now: float) -> None:
         self.last_seen = now
         self._accounted: int | None = None
-        self._head = 0
+        self.head = 0
         self._ours: list[tuple[int, int]] = []
 
     def appended_here(self, first: int, last: int) -> None:
@@ -184,10 +189,10 @@ class _Others:
         for first, last in sorted(self._ours):
             if first <= accounted + 1:
                 accounted = max(accounted, last)
-        if accounted < self._head:
+        if accounted < self.head:
             self.seen(now)
-            accounted = self._head
-        self._accounted, self._head = accounted, head
+            accounted = self.head
+        self._accounted, self.head = accounted, head
         self._ours = [span for span in self._ours if span[1] > accounted]
 
     def seen(self, now: float) -> None:

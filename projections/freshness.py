@@ -18,8 +18,8 @@ log = structlog.get_logger(__name__)
 class Freshness:
     """How far one projection has come, whichever process runs it.
 
-    A runner in this process tells through ``note``; otherwise the checkpoint is asked for every ``poll`` seconds, by one
-    task for all who wait, and only while somebody waits. Opened and closed with ``async with``.
+    A runner in this process tells through ``note``; otherwise the checkpoint is asked for every ``poll`` seconds,
+    by one task for all who wait, and only while somebody waits. Opened and closed with ``async with``.
     """
 
     def __init__(self, pool: Pool, name: str, *, poll: float = 0.02) -> None:

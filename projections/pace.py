@@ -7,7 +7,7 @@ import time
 
 
 class Throttle:
-    """Spaces work so that no more than ``per_second`` pieces are begun per second in the long run; infinite: no bound."""
+    """Spaces work: no more than ``per_second`` pieces are begun per second in the long run; infinite: no bound."""
 
     def __init__(self, per_second: float) -> None:
         self._per_second = per_second

@@ -32,8 +32,8 @@ class RebuildOptions:
 
     ``compare``: hold the copy against the live tables, row for row, before the swap; differences are reported and the
     swap takes place all the same, because the log is right. ``swap``: without it the copy is dropped after all (with
-    ``compare``: a check). ``events_per_second`` bounds the load on the database. ``keep_when_cancelled``: leave the copy
-    for the next try instead of dropping it; a killed rebuild is always resumed.
+    ``compare``: a check). ``events_per_second`` bounds the load on the database; it must exceed what is being appended.
+    ``keep_when_cancelled``: leave the copy for the next try instead of dropping it; a killed rebuild is always resumed.
     """
 
     compare: bool = False
@@ -145,10 +145,10 @@ class Rebuild:
 
     async def _swap(self, lease: Lease) -> None:
         for pause in pauses():
-            await self._approach(lease, beyond_live=True)
+            target = await self._approach(lease, beyond_live=True)
             try:
                 async with self._shadow.live_held() as (connection, live):
-                    await self._replay(lease, live, _UNBOUNDED)
+                    await self._replay(lease, max(live, target), _UNBOUNDED)
                     await self._shadow.swap(connection, lease, self._position)
             except asyncpg.LockNotAvailableError as busy:
                 log.warning("swap_postponed", projection=self._projection.name, reason=str(busy), retry_in=pause)
@@ -156,18 +156,21 @@ class Rebuild:
             else:
                 return
 
-    async def _approach(self, lease: Lease, *, beyond_live: bool) -> None:
-        """Replay until less than a page is missing; the rest is left for a moment when the live projection is held."""
+    async def _approach(self, lease: Lease, *, beyond_live: bool) -> int:
+        """Replay until less than a page is missing, and answer the position that was aimed at.
+
+        The rest is left for the moment when the live projection is held.
+        """
         while True:
             target = await self._shadow.live_position()
             if beyond_live:
                 target = max(target, await self._store.head())
             if target - self._position <= self._options.page_size:
-                return
+                return target
             before = self._position
             await self._replay(lease, target, self._throttle)
             if self._position == before:
-                return
+                return target
 
     async def _replay(self, lease: Lease, upto: int, throttle: Throttle) -> None:
         selection = Selection(after_position=self._position, to_position=upto)

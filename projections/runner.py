@@ -49,7 +49,7 @@ class ProjectionRunner:
     before anything is added to them. A stop keeps what such a rebuild has done for the next start.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  (all but three have defaults, each explained above)
         self,
         pool: Pool,
         store: EventStore,
@@ -91,7 +91,7 @@ class ProjectionRunner:
         try:
             await self._follow(lease)
         except NeedsRebuild as reason:
-            log.error("projection_needs_rebuild", projection=self.name, reason=str(reason))
+            log.warning("projection_needs_rebuild", projection=self.name, reason=str(reason))
             await self._rebuild()
 
     async def _follow(self, lease: Lease) -> None:

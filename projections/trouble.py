@@ -12,6 +12,7 @@ TROUBLE = (
     StoreUnavailable,
     OSError,  # includes TimeoutError and every refused or broken connection
     asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
     asyncpg.PostgresConnectionError,
     asyncpg.OperatorInterventionError,
     asyncpg.InsufficientResourcesError,

@@ -1,0 +1,1 @@
+"""The statements of the read models, one per file; see ``projections.statements``."""

@@ -15,6 +15,7 @@ from eventstore.store import EventStore
 from projections.twins import Twins
 from protocol.enforcement.auth import AuthContext
 from protocol.entities import EntityState
+from protocol.errors import InternalError
 from protocol.identifiers import ThingId
 from protocol.json import JsonValue
 from protocol.signals import Response, RetrieveThings, Signal
@@ -73,7 +74,7 @@ class Commanding:
         self._ledger = Ledger(metrics=self.metrics, time=self._loop.time)
         remembered = RememberedCommands(max_entries=limits.remembered_commands, max_bytes=limits.remembered_bytes)
         lookup = Lookup(store=store, ledger=self._ledger, remembered=remembered, store_seconds=limits.store_seconds)
-        self._lookups = Lane[Verdict](lookup.work, group_max=LOOKUPS)
+        self._lookups = Lane[Verdict](lookup.work, group_max=LOOKUPS, failed=self._failed_verdicts)
         writer = Writer(
             states=self._states,
             appender=Appender(
@@ -89,11 +90,11 @@ class Commanding:
             appended=appended,
             doubtful=self._lookups.put,
         )
-        self._writes = Lane[Pending](writer.work, group_max=limits.group_max)
+        self._writes = Lane[Pending](writer.work, group_max=limits.group_max, failed=self._failed)
         self._reader = Reader(states=self._states, ledger=self._ledger, clock=clock, limits=limits)
-        self._reads = Lane[Pending | Gathering](self._reader.work, group_max=limits.group_max)
+        self._reads = Lane[Pending | Gathering](self._reader.work, group_max=limits.group_max, failed=self._failed)
         history = History(store=store, states=self._states, ledger=self._ledger, clock=clock, limits=limits.rules)
-        self._past = Lane[Pending](history.work, group_max=1)
+        self._past = Lane[Pending](history.work, group_max=1, failed=self._failed)
         self._tasks: list[asyncio.Task[None]] = []
         self._stopping = False
         self.metrics.commands_waiting.set_function(self._ledger.__len__)
@@ -178,6 +179,8 @@ class Commanding:
     async def stop(self, seconds: float) -> None:
         """Refuse new signals, finish what is waiting within the deadline, answer 503 to the rest."""
         self._stopping = True
+        if not self._tasks:
+            return
         try:
             async with asyncio.timeout(seconds):
                 for lane in (self._writes, self._lookups, self._reads, self._past):
@@ -187,6 +190,7 @@ class Commanding:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._tasks = []
         for pending in self._ledger.open():
             self._ledger.close(pending, OutcomeUnknown() if pending.taken else Stopping())
 
@@ -219,6 +223,19 @@ class Commanding:
         else:
             self._ledger.answer(request.whole, together(request.signal, answers))
         return request.whole
+
+    def _failed(self, group: Sequence[Pending | Gathering]) -> None:
+        """A defect of ours stopped a group in the middle: answer it, and believe nothing that memory holds."""
+        self._states.clear()
+        for item in group:
+            pending = item.whole if isinstance(item, Gathering) else item
+            unknown = pending.taken and not pending.future.done()
+            self._ledger.close(
+                pending, OutcomeUnknown() if unknown else InternalError("The command could not be executed.")
+            )
+
+    def _failed_verdicts(self, group: Sequence[Verdict]) -> None:
+        self._failed([verdict.pending for verdict in group])
 
     def _enter(self, pending: Pending, *, changing: bool) -> None:
         """Note a command that has to wait, if there is room for one more."""

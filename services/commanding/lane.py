@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
+
+_log = logging.getLogger(__name__)
 
 
 class Lane(Generic[T]):
@@ -15,11 +18,19 @@ class Lane(Generic[T]):
 
     An item that comes to an idle lane is a group of its own at once: there is no waiting for company. Items that come
     while a group is in work make up the next one, so groups grow with the load and their cost per item falls.
-    ``work`` must answer its items itself and must not fail; if it does, ``run`` fails with it.
+    ``work`` answers its items itself. If it fails nevertheless, that is a defect, which must not leave the items
+    without an answer nor end the service: it is logged, and ``failed`` gets the group.
     """
 
-    def __init__(self, work: Callable[[list[T]], Awaitable[None]], *, group_max: int) -> None:
+    def __init__(
+        self,
+        work: Callable[[list[T]], Awaitable[None]],
+        *,
+        group_max: int,
+        failed: Callable[[list[T]], None] = lambda _: None,
+    ) -> None:
         self._work = work
+        self._failed = failed
         self._group_max = group_max
         self._items: deque[T] = deque()
         self._filled = asyncio.Event()
@@ -40,7 +51,12 @@ class Lane(Generic[T]):
         """Work until cancelled."""
         while True:
             await self._filled.wait()
-            await self._work(self._group())
+            group = self._group()
+            try:
+                await self._work(group)
+            except Exception:  # noqa: BLE001 - the outermost loop
+                _log.exception("group_failed", extra={"items": len(group)})
+                self._failed(group)
             if self._items:
                 # Lets callbacks of the group's answers run before the next group, which then is as full as it can be.
                 await asyncio.sleep(0)
@@ -51,12 +67,6 @@ class Lane(Generic[T]):
     async def idle(self) -> None:
         """Return when nothing waits and nothing is in work."""
         await self._idle.wait()
-
-    def clear(self) -> list[T]:
-        """Take away everything that waits and is not in work yet."""
-        left = list(self._items)
-        self._items.clear()
-        return left
 
     def _group(self) -> list[T]:
         items = self._items

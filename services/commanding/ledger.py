@@ -44,13 +44,13 @@ class Ledger:
         """Nobody waits for the command any more, and it has not been part of an append."""
         if pending in self._open:
             self._leave(pending)
-            self.metrics.answered(pending.edge, pending.command.verb, WITHDRAWN)
+            self.metrics.commands.count(pending.edge, pending.command.verb, WITHDRAWN)
 
     def answer(self, pending: Pending, answer: Answer, outcome: Outcome = DONE) -> None:
         """Answer and count a command, entered or not."""
         if isinstance(answer, DittoError):
             outcome = REFUSED if answer.status < 500 else FAILED
-        self.metrics.answered(pending.edge, pending.command.verb, outcome)
+        self.metrics.commands.count(pending.edge, pending.command.verb, outcome)
         self.metrics.command_seconds.observe(self._time() - pending.since)
         pending.answer(answer)
 

@@ -22,9 +22,9 @@ class States:
     Why a state from memory is exact while the lease holds. Its epoch says that it was compared with the log, or
     appended, while the lease of this very epoch held. Since then nobody else could append, and every append of this
     process puts its result here before it is answered. What is left is an append of this process that the log has and
-    this cache has not yet: another process could already have read it. Therefore nothing is answered from memory about an entity that
-    this process is just about to change (``Commanding`` queues such a read behind the change), nor about a stream in
-    doubt, that is one whose last append got lost on the way and may still reach the log.
+    this cache has not yet: another process could already have read it. Therefore nothing is answered from memory about
+    an entity that this process is just about to change (``Commanding`` queues such a read behind the change), nor about
+    a stream in doubt, that is one whose last append got lost on the way and may still reach the log.
     """
 
     def __init__(self, *, twins: Twins, trust: Trust, cache: StateCache[EntityState], store_seconds: float) -> None:
@@ -103,9 +103,9 @@ class States:
         if kept is not None:
             kept.epoch = NO_EPOCH
 
-    def forget(self, stream: StreamName) -> None:
-        """Drop what is known about a stream."""
-        self._cache.forget(stream)
+    def clear(self) -> None:
+        """Drop everything, after it turned out that memory may be wrong."""
+        self._cache.clear()
 
 
 def _brought_up(base: EntityState | None, loaded: Loaded) -> EntityState | None:

@@ -2,7 +2,8 @@
 
 A repeat must be answered as the command was, in any process and after any restart. So an event says all of its
 command's answer: the action and path give the status and the verb, its value is that of a 201, its revision is the
-entity's, and the entity tag, which cannot always be told from the event alone (a merge below the root), stands in the headers.
+entity's, and the entity tag, which cannot always be told from the event alone (a merge below the root), stands in the
+headers.
 """
 
 from __future__ import annotations
@@ -13,8 +14,9 @@ from typing import Final
 from eventstore.events import Commit, NewEvent, RecordedEvent, StreamAppend, StreamName
 from protocol.entities import EntityState
 from protocol.json import MISSING, JsonObject, JsonValue, Missing, parse
-from protocol.signals import Event, Headers, Response, Verb
+from protocol.signals import Event, Response, Verb
 from protocol.stored import restore_event, store_event
+from protocol.wire.headers import for_event
 from services.commanding.pending import Pending
 from services.commanding.rules import stream_name
 
@@ -22,16 +24,7 @@ ETAG: Final = "etag"
 ORIGINATOR: Final = "ditto-originator"
 CAUSATION: Final = "ditto-causation"
 
-_OF_THE_REQUEST: Final = frozenset(
-    ("accept", "authorization", "condition", "if-match", "if-none-match", "if-equal", "response-required", "timeout")
-)
-
 _VERBS: Final[dict[str, Verb]] = {"modified": "modify", "merged": "merge", "deleted": "delete"}
-
-
-def for_event(headers: Headers) -> JsonObject:
-    """What of a command's headers its events carry on (stand-in for the header table's own rule)."""
-    return {name: value for name, value in headers.items() if name not in _OF_THE_REQUEST}
 
 
 def commit_of(

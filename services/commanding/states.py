@@ -95,11 +95,10 @@ class StateCache(Generic[S]):
             _, dropped = self._kept.popitem(last=False)
             self._bytes -= dropped.weight
 
-    def forget(self, stream: StreamName) -> None:
-        """Drop the state of a stream, e.g. after it turned out that the log and memory disagree."""
-        kept = self._kept.pop(stream, None)
-        if kept is not None:
-            self._bytes -= kept.weight
+    def clear(self) -> None:
+        """Drop everything."""
+        self._kept.clear()
+        self._bytes = 0
 
     def _weigh(self, kept: Kept[S]) -> None:
         weight = OVERHEAD_BYTES + BYTES_PER_CHARACTER * len(orjson.dumps(kept.state.document))

@@ -30,7 +30,7 @@ PAUSE_SECONDS = 0.02
 LOG_TAIL_LINES = 25
 
 
-class ServerFailed(Exception):  # noqa: N818 - reads as what happened, like the rest of the catalogue
+class ServerFailed(Exception):
     """An embedded server did not start, or did not do what it was told; the message ends with its last log lines."""
 
 

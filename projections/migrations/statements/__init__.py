@@ -1,0 +1,1 @@
+"""What the revisions run, one statement per file; never edited once released."""

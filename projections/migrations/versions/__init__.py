@@ -1,1 +1,1 @@
-"""Numbered revisions on the branch ``projections``, one file each."""
+"""The revisions of the read models, on the branch ``projections``."""

@@ -102,12 +102,21 @@ async def reached(pool: Pool, name: str, target: int, *, within: float = 20.0) -
 async def running(*works: Coroutine[Any, Any, None]) -> AsyncIterator[Sequence[asyncio.Task[None]]]:
     """The works go on while the body does; one that failed fails the test."""
     tasks = [asyncio.create_task(work) for work in works]
+    test = asyncio.current_task()
+    assert test is not None
+
+    def fail(task: asyncio.Task[None]) -> None:
+        if not task.cancelled():
+            test.cancel()
+
+    for task in tasks:
+        task.add_done_callback(fail)
     try:
         yield tasks
     finally:
         for task in tasks:
+            task.remove_done_callback(fail)
             task.cancel()
-        ends = await asyncio.gather(*tasks, return_exceptions=True)
-    for end in ends:
-        if isinstance(end, Exception):
-            raise end
+        for end in await asyncio.gather(*tasks, return_exceptions=True):
+            if isinstance(end, Exception):
+                raise end

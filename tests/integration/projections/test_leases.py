@@ -1,0 +1,139 @@
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Coroutine
+
+import pytest
+
+from eventstore.pool import Pool
+from eventstore.postgres import PostgresEventStore
+from projections.consumers import CheckpointedReader, Turn
+from projections.leases import TERMS, LeaseLost, Terms, fenced, release, take, work_under
+from projections.progress import standings
+from tests.integration.projections.fleet import Fleet, created, fill, until
+
+
+async def test_a_dead_owner_is_replaced_within_three_seconds_and_fenced_off(pool: Pool) -> None:
+    dead = await take(pool, "publisher", version=1, owner="dead")
+    began = time.monotonic()
+    heir = await take(pool, "publisher", version=1, owner="heir")
+    assert TERMS.lasts - 0.2 < time.monotonic() - began < 3.0
+    assert heir.token > dead.token
+    with pytest.raises(LeaseLost):
+        async with fenced(pool, dead, 10):
+            pass
+    async with fenced(pool, heir, 5):
+        pass
+    assert [standing.position for standing in await standings(pool)] == [5]
+
+
+async def test_a_clean_release_lets_the_next_owner_in_at_once(pool: Pool) -> None:
+    lease = await take(pool, "publisher", version=1, owner="first")
+    waiting = asyncio.create_task(take(pool, "publisher", version=1, owner="second"))
+    await asyncio.sleep(0)
+    assert not waiting.done()
+    await release(pool, lease)
+    began = time.monotonic()
+    heir = await waiting
+    assert time.monotonic() - began < 1.0
+    assert heir.owner == "second"
+
+
+async def test_a_lease_is_kept_as_long_as_the_work_lasts(pool: Pool) -> None:
+    terms = Terms(lasts=0.3, renew=0.1, retry=0.05)
+    lease = await take(pool, "publisher", version=1, owner="first", terms=terms)
+    over = asyncio.Event()
+    working = asyncio.create_task(work_under(pool, lease, lambda _: over.wait()))
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(1.0):
+            await take(pool, "publisher", version=1, owner="second", terms=terms)
+    over.set()
+    assert await working
+    assert (await take(pool, "publisher", version=1, owner="second", terms=terms)).token == lease.token + 1
+
+
+async def test_work_is_cancelled_when_another_owner_was_put_in(pool: Pool) -> None:
+    lease = await take(pool, "publisher", version=1, owner="first")
+    cancelled = asyncio.Event()
+
+    async def work(_: object) -> None:
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            cancelled.set()
+            raise
+
+    await pool.execute("UPDATE consumers SET token = token + 1, owner = 'usurper'")
+    with pytest.raises(LeaseLost):
+        await work_under(pool, lease, work)
+    assert cancelled.is_set()
+    assert await pool.fetchval("SELECT owner FROM consumers") == "usurper"
+
+
+async def test_a_reader_goes_on_after_its_checkpoint(pool: Pool, store: PostgresEventStore, fleet: Fleet) -> None:
+    head = await fill(fleet, things=4, rounds=4)
+    seen: list[list[int]] = [[], []]
+
+    def read_until(last: int, turn_number: int) -> Callable[[Turn], Coroutine[None, None, None]]:
+        async def work(turn: Turn) -> None:
+            async for batch in turn.batches():
+                seen[turn_number] += [event.position for event in batch]
+                if batch[-1].position >= last:
+                    await turn.advance(last)
+                    return
+
+        return work
+
+    await CheckpointedReader(pool, store, name="publisher", page_size=3).run(read_until(7, 0))
+    await CheckpointedReader(pool, store, name="publisher", page_size=3).run(read_until(head, 1))
+    assert seen == [list(range(1, 10)), list(range(8, head + 1))]
+
+
+async def test_two_readers_take_turns_and_never_work_at_once(
+    pool: Pool, store: PostgresEventStore, fleet: Fleet
+) -> None:
+    await fleet.change(created("farm.one:a"))
+    at_work: list[str] = []
+    order: list[str] = []
+    leave = {name: asyncio.Event() for name in ("first", "second")}
+
+    async def take_part(name: str) -> None:
+        async def work(turn: Turn) -> None:
+            at_work.append(name)
+            order.append(name)
+            assert at_work == [name]
+            await leave[name].wait()
+            at_work.remove(name)
+
+        await CheckpointedReader(pool, store, name="publisher").run(work)
+
+    tasks = [asyncio.create_task(take_part(name)) for name in leave]
+
+    async def turns(number: int) -> None:
+        async def taken() -> bool:
+            return len(order) == number
+
+        await until(taken)
+
+    for number in (1, 2):
+        await turns(number)
+        leave[order[-1]].set()
+    await asyncio.gather(*tasks)
+    assert sorted(order) == ["first", "second"]
+
+
+async def test_standings_tell_position_owner_and_lag(pool: Pool, store: PostgresEventStore, fleet: Fleet) -> None:
+    head = await fill(fleet, things=2, rounds=4)
+    lease = await take(pool, "publisher", version=3, owner="me")
+    async with fenced(pool, lease, head - 1):
+        pass
+    [standing] = await standings(pool)
+    assert (standing.name, standing.version, standing.owner) == ("publisher", 3, "me")
+    assert (standing.position, standing.behind_events) == (head - 1, 1)
+    assert standing.behind_seconds > 0
+    async with fenced(pool, lease, head):
+        pass
+    await release(pool, lease)
+    [standing] = await standings(pool)
+    assert (standing.owner, standing.behind_events, standing.behind_seconds) == (None, 0, 0.0)

@@ -1,0 +1,114 @@
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from protocol.enforcement.auth import NOBODY
+from protocol.errors import ThingConflict, ThingNotModifiable
+from protocol.signals import Command, Response
+from services.commanding.limits import CommandingLimits
+from tests.unit.services.commanding.stage import (
+    ALICE,
+    BOB,
+    MERGE,
+    PUMP,
+    Stage,
+    command,
+    create,
+    outcome,
+    put,
+)
+
+EVERY_CHANGE = {
+    "create": create(attributes={"a": 1}),
+    "modify of the thing": command("modify", "/", {"attributes": {"a": 2}}),
+    "modify that creates": put("b", {"deep": True}),
+    "modify": put("a", 2),
+    "merge of the thing": command("merge", "/", {"attributes": {"a": None, "c": 3}}, headers=MERGE),
+    "merge below": command("merge", "/attributes", {"c": 3}, headers=MERGE),
+    "merge of the definition": command("merge", "/definition", "a:b:1", headers=MERGE),
+    "delete below": command("delete", "/attributes/a"),
+    "delete": command("delete"),
+}
+
+
+@pytest.mark.parametrize("change", EVERY_CHANGE.values(), ids=EVERY_CHANGE.keys())
+async def test_a_repeat_answers_what_the_command_answered_and_appends_nothing(change: Command) -> None:
+    stage = Stage()
+    async with stage.service() as service:
+        if change.verb != "create":
+            await service.execute(create(attributes={"a": 1}), ALICE)
+        first = await service.execute(change, ALICE, command_id="m-1")
+        if change.verb != "delete" or change.path:
+            await service.execute(put("later", 1), ALICE)
+        before = await stage.store.head()
+        repeat = await service.execute(change, ALICE, command_id="m-1")
+    async with stage.service() as restarted:
+        again = await restarted.execute(change, ALICE, command_id="m-1")
+    assert without_position(repeat) == without_position(first) == without_position(again)
+    assert await stage.store.head() == before
+
+
+def without_position(response: Response) -> tuple[object, ...]:
+    return response.entity_id, response.verb, response.path, response.status, response.value, dict(response.headers)
+
+
+async def test_a_repeat_in_the_same_group_is_answered_with_the_first() -> None:
+    stage = Stage()
+    async with stage.service() as service:
+        futures = [service.submit(create(), ALICE, command_id="m-1") for _ in range(3)]
+        answers = await asyncio.gather(*futures)
+    assert [answer.status for answer in answers] == [201, 201, 201]
+    assert stage.revisions() == [1]
+    assert stage.store.groups == [1]
+
+
+async def test_the_same_id_for_another_thing_is_another_command() -> None:
+    stage = Stage()
+    well = type(PUMP)("farm:well")
+    async with stage.service() as service:
+        await service.execute(create(), ALICE, command_id="m-1")
+        await service.execute(create(well), ALICE, command_id="m-1")
+    assert stage.revisions() == stage.revisions(well) == [1]
+
+
+async def test_a_refused_command_leaves_no_memory() -> None:
+    stage = Stage()
+    async with stage.service() as service:
+        assert await outcome(service.submit(put("a", 1), ALICE, command_id="m-1")) == "things:thing.notfound"
+        await service.execute(create(), ALICE)
+        assert (await service.execute(put("a", 1), ALICE, command_id="m-1")).status == 201
+
+
+async def test_a_repeat_amid_a_group_takes_nobody_along() -> None:
+    stage = Stage(limits=CommandingLimits(remembered_commands=0))
+    async with stage.service() as service:
+        await service.execute(create(), ALICE)
+        first = await service.execute(put("a", 1), ALICE, command_id="m-1")
+        futures = [
+            service.submit(put("a", 2), ALICE, command_id="m-2"),
+            service.submit(put("a", 1), ALICE, command_id="m-1"),
+            service.submit(put("a", 3), ALICE, command_id="m-3"),
+        ]
+        answers = await asyncio.gather(*futures)
+    assert [answer.headers["entity-revision"] for answer in answers] == [3, 2, 4]
+    assert answers[1].headers == first.headers
+    assert stage.revisions() == [1, 2, 3, 4]
+
+
+async def test_who_may_not_execute_a_command_does_not_learn_its_answer() -> None:
+    stage = Stage()
+    async with stage.service() as service:
+        await service.execute(create(), ALICE, command_id="m-1")
+        with pytest.raises(ThingNotModifiable):
+            await service.execute(create(), NOBODY, command_id="m-1")
+        assert (await service.execute(create(), BOB, command_id="m-1")).status == 201
+
+
+async def test_a_create_without_an_id_conflicts_with_itself() -> None:
+    stage = Stage()
+    async with stage.service() as service:
+        await service.execute(create(), ALICE)
+        with pytest.raises(ThingConflict):
+            await service.execute(create(), ALICE)

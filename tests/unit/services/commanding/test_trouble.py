@@ -1,0 +1,141 @@
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from services.commanding.errors import Contested, OutcomeUnknown, Overloaded, Stopping
+from services.commanding.limits import CommandingLimits
+from tests.unit.services.commanding.stage import ALICE, BOB, WELL, Stage, create, get, outcome, put, until
+
+
+async def test_a_command_overtaken_by_another_process_is_decided_again_on_what_that_left() -> None:
+    stage = Stage()
+    async with stage.service() as here, stage.service() as there:
+        await here.execute(create(), ALICE)
+        stage.store.gate.clear()
+        late = here.submit(put("a", "here"), ALICE)
+        await until(lambda: stage.store.waiting == 1)
+        early = there.submit(put("a", "there"), ALICE)
+        await until(lambda: stage.store.waiting == 2)
+        stage.store.gate.set()
+        statuses = sorted([(await early).status, (await late).status])
+    assert statuses == [201, 204]
+    assert stage.revisions() == [1, 2, 3]
+
+
+async def test_only_the_overtaken_and_what_builds_on_them_are_decided_again() -> None:
+    stage = Stage()
+    async with stage.service() as here, stage.service() as there:
+        await asyncio.gather(here.submit(create(), ALICE), here.submit(create(WELL), ALICE))
+        await here.execute(get(), ALICE)
+        stage.store.gate.clear()
+        blocker = here.submit(put("b", 0, WELL), ALICE)
+        await until(lambda: stage.store.waiting == 1)
+        group = [
+            here.submit(each, ALICE)
+            for each in (put("a", 1), put("w", 1, WELL), put("a", 2), get("/attributes/w", WELL))
+        ]
+        stage.store.gate.set()
+        await blocker
+        await there.execute(put("a", 0), BOB)
+        results = [await outcome(future) for future in group]
+    assert results[1:] == [201, 204, 200]
+    assert results[0] in (201, 204)
+    assert stage.revisions() == [1, 2, 3, 4]
+    assert stage.revisions(WELL) == [1, 2, 3]
+
+
+async def test_a_command_that_is_overtaken_every_time_is_refused_in_the_end() -> None:
+    stage = Stage(limits=CommandingLimits(attempts_max=1))
+    async with stage.service() as here, stage.service() as there:
+        await here.execute(create(), ALICE)
+        stage.store.gate.clear()
+        one = here.submit(put("a", 1), ALICE)
+        other = there.submit(put("a", 2), ALICE)
+        await until(lambda: stage.store.waiting == 2)
+        stage.store.gate.set()
+        results = [await outcome(one), await outcome(other)]
+    assert sorted(map(str, results)) == ["201", Contested.code]
+    assert stage.revisions() == [1, 2]
+
+
+@pytest.mark.parametrize("trouble", ["lost before", "lost after"])
+@pytest.mark.parametrize("command_id", [None, "m-1"])
+@pytest.mark.parametrize("held", [False, True])
+async def test_a_lost_append_takes_effect_exactly_once(trouble: str, command_id: str | None, held: bool) -> None:
+    stage = Stage()
+    if held:
+        stage.lease.take()
+    async with stage.service() as service:
+        await service.execute(create(), ALICE)
+        stage.store.troubles.append(trouble)  # type: ignore[arg-type]  # one of the literals
+        group = [service.submit(put("a", 1), ALICE, command_id=command_id), service.submit(put("b", 1), ALICE)]
+        answers = await asyncio.gather(*group)
+        assert [answer.headers["entity-revision"] for answer in answers] == [2, 3]
+        assert (await service.execute(get("/attributes"), ALICE)).value == {"a": 1, "b": 1}
+    assert stage.revisions() == [1, 2, 3]
+
+
+async def test_a_lost_append_whose_store_stays_away_is_said_to_be_unknown() -> None:
+    stage = Stage()
+    stage.lease.take()
+    async with stage.service() as service:
+        await service.execute(create(), ALICE)
+        stage.store.troubles.append("lost after")
+        stage.store.troubles.extend(["down"] * 20)
+        with pytest.raises(OutcomeUnknown):
+            await service.execute(put("a", 1), ALICE, command_id="m-1")
+        stage.store.troubles.clear()
+        assert (await service.execute(get("/attributes/a"), ALICE)).value == 1
+        assert (await service.execute(put("a", 1), ALICE, command_id="m-1")).status == 201
+    assert stage.revisions() == [1, 2]
+
+
+async def test_a_lost_append_that_somebody_overtook_is_decided_again() -> None:
+    stage = Stage()
+    async with stage.service() as here, stage.service() as there:
+        await here.execute(create(), ALICE)
+        stage.store.gate.clear()
+        lost = here.submit(put("a", 1), ALICE)
+        await until(lambda: stage.store.waiting == 1)
+        stage.store.troubles.append("lost before")
+        other = there.submit(put("a", 2), BOB)
+        await until(lambda: stage.store.waiting == 2)
+        stage.store.gate.set()
+        await asyncio.gather(lost, other)
+    assert stage.revisions() == [1, 2, 3]
+
+
+async def test_stopping_finishes_what_was_taken_and_takes_no_more() -> None:
+    stage = Stage(limits=CommandingLimits(group_max=2))
+    async with stage.service() as service:
+        futures = [service.submit(create(), ALICE), *(service.submit(put("a", number), ALICE) for number in range(5))]
+        stopped = asyncio.create_task(service.stop(5))
+        await asyncio.sleep(0)
+        with pytest.raises(Stopping):
+            service.submit(get(), ALICE)
+        await stopped
+        assert [future.done() for future in futures] == [True] * 6
+        assert {await outcome(future) for future in futures} == {201, 204}
+
+
+async def test_stopping_answers_what_it_could_not_finish() -> None:
+    stage = Stage()
+    async with stage.service() as service:
+        stage.store.gate.clear()
+        on_its_way = service.submit(create(), ALICE)
+        await until(lambda: stage.store.waiting == 1)
+        waiting = service.submit(put("a", 1), ALICE)
+        await service.stop(0.01)
+        assert isinstance(on_its_way.exception(), OutcomeUnknown)
+        assert isinstance(waiting.exception(), Stopping)
+
+
+async def test_the_bound_counts_everything_that_waits() -> None:
+    stage = Stage(limits=CommandingLimits(queue_max=2))
+    async with stage.service() as service:
+        taken = [service.submit(get(), ALICE), service.submit(create(WELL), ALICE)]
+        with pytest.raises(Overloaded):
+            service.submit(create(), ALICE)
+        assert [await outcome(future) for future in taken] == ["things:thing.notfound", 201]
