@@ -3,6 +3,7 @@
 import shutil
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -10,11 +11,21 @@ import pytest
 from services.embedded.accounts import remove_server_folder
 
 
-@pytest.fixture
-def home() -> Iterator[Path]:
+@contextmanager
+def servers_home() -> Iterator[Path]:
+    """A fresh home, deleted at the end with what its servers kept elsewhere."""
     folder = Path(tempfile.mkdtemp(prefix="twinlog-home-"))
     folder.chmod(0o711)
-    yield folder
-    for server in ("postgres", "rabbitmq"):
-        remove_server_folder(folder, server)
-    shutil.rmtree(folder)
+    try:
+        yield folder
+    finally:
+        for home in (folder, *folder.iterdir()):
+            for server in ("postgres", "rabbitmq"):
+                remove_server_folder(home, server)
+        shutil.rmtree(folder)
+
+
+@pytest.fixture
+def home() -> Iterator[Path]:
+    with servers_home() as folder:
+        yield folder
