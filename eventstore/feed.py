@@ -175,7 +175,8 @@ class Feed:
     async def _follow(self) -> None:
         while True:
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._due.wait(), self._poll_interval if self._based else None)
+                async with asyncio.timeout(self._poll_interval if self._based else None):
+                    await self._due.wait()
             self._due.clear()
             try:
                 while self._based and await self._catch_up():

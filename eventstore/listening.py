@@ -71,7 +71,8 @@ class Listener:
         connection.add_termination_listener(lambda _: lost.set())
         while not lost.is_set():
             try:
-                await asyncio.wait_for(lost.wait(), _CHECK_SECONDS)
+                async with asyncio.timeout(_CHECK_SECONDS):
+                    await lost.wait()
             except TimeoutError:
                 # A connection may be gone without a word, behind a firewall for instance; a question finds out.
                 with translated():

@@ -47,11 +47,13 @@ class InMemoryEventStore:
 
     def _conflict(self, commits: Sequence[Commit]) -> Conflict | None:
         group = plan(commits)
+        if group.broken:
+            return Conflict(stale=refused(commits, streams=(), fallen=group.broken), repeated={})
         streams = [name for name, revision in group.expected.items() if len(self._streams.get(name, ())) != revision]
         repeated = {index: self._commands[key] for key, index in group.commands.items() if key in self._commands}
-        if not (streams or repeated or group.broken):
+        if not (streams or repeated):
             return None
-        fallen = refused(commits, streams=streams, fallen={*group.broken, *repeated})
+        fallen = refused(commits, streams=streams, fallen=repeated)
         return Conflict(stale=fallen - repeated.keys(), repeated=repeated)
 
     async def read_stream(

@@ -111,12 +111,14 @@ class SoleWriter:
                 except StoreUnavailable:  # trust runs out by itself
                     await asyncio.sleep(self._beat)
                 with suppress(TimeoutError):
-                    await asyncio.wait_for(self._contested.wait(), self._beat)
+                    async with asyncio.timeout(self._beat):
+                        await self._contested.wait()
         finally:
             self._distrust()
             if self._token:
                 with suppress(StoreUnavailable, TimeoutError):
-                    await asyncio.wait_for(self._release(self._token), self._term)
+                    async with asyncio.timeout(self._term):
+                        await self._release(self._token)
 
     async def _try(self) -> None:
         self._contested.clear()
