@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Protocol
 
 from eventstore.events import RecordedEvent, StreamName
 from protocol.entities import EntityState
@@ -12,7 +13,7 @@ from protocol.stored import restore_event, restore_state, store_state
 from protocol.things.evolve import evolve
 from protocol.things.state import ThingState
 
-__all__ = ["EntityState", "follow", "freeze", "thaw"]
+__all__ = ["EntityState", "first_state", "follow", "freeze", "thaw"]
 
 freeze = store_state
 """The state as bytes for a ``json`` column; the columns beside it hold revision, times and the mark of deletion."""
@@ -29,15 +30,39 @@ def follow(state: EntityState | None, recorded: RecordedEvent) -> EntityState:
     return evolve(thing, event, revision=revision, timestamp=timestamp)
 
 
-def thaw(
-    *,
-    stream: StreamName,
-    revision: int,
-    created_at: datetime,
-    modified_at: datetime,
-    deleted: bool,
-    state: bytes,
-    position: int | None = None,  # noqa: ARG001  (so that a row can be handed over as it is)
-) -> EntityState:
-    """The state that a row of ``twins`` holds."""
-    return restore_state(stream, state, revision=revision, created=created_at, modified=modified_at, deleted=deleted)
+def first_state(recorded: RecordedEvent) -> bytes | None:
+    """What ``freeze`` would make of the state after a stream's first event, where the event says it word for word.
+
+    Most things of a fleet are created once and change rarely; a replay need not parse and print each of them.
+    """
+    creates = recorded.type == "created" and recorded.path == "/" and recorded.revision == 1
+    return recorded.value if creates else None
+
+
+class Frozen(Protocol):
+    """A state as it is kept: bytes and what stands beside them."""
+
+    @property
+    def stream(self) -> StreamName: ...
+    @property
+    def revision(self) -> int: ...
+    @property
+    def created_at(self) -> datetime: ...
+    @property
+    def modified_at(self) -> datetime: ...
+    @property
+    def deleted(self) -> bool: ...
+    @property
+    def state(self) -> bytes: ...
+
+
+def thaw(frozen: Frozen) -> EntityState:
+    """The state that a row or snapshot of ``twins`` holds."""
+    return restore_state(
+        frozen.stream,
+        frozen.state,
+        revision=frozen.revision,
+        created=frozen.created_at,
+        modified=frozen.modified_at,
+        deleted=frozen.deleted,
+    )

@@ -69,6 +69,8 @@ class BehindCopyError(Exception):
 
 
 _UNBOUNDED = Throttle(math.inf)
+_LAST_STRETCH = 0.5
+"""Seconds for which the live projection may be held at the end."""
 
 
 def _unheard(_: RebuildProgress) -> None:
@@ -157,7 +159,7 @@ class Rebuild:
                 return
 
     async def _approach(self, lease: Lease, *, beyond_live: bool) -> int:
-        """Replay until less than a page is missing, and answer the position that was aimed at.
+        """Replay until a page or half a second of work is missing, and answer the position that was aimed at.
 
         The rest is left for the moment when the live projection is held.
         """
@@ -165,7 +167,7 @@ class Rebuild:
             target = await self._shadow.live_position()
             if beyond_live:
                 target = max(target, await self._store.head())
-            if target - self._position <= self._options.page_size:
+            if target - self._position <= max(self._options.page_size, self._rate() * _LAST_STRETCH):
                 return target
             before = self._position
             await self._replay(lease, target, self._throttle)
@@ -184,7 +186,10 @@ class Rebuild:
                 self._events += len(page)
                 self._tell(upto)
 
+    def _rate(self) -> float:
+        return self._events / max(time.monotonic() - self._began, 1e-6)
+
     def _tell(self, total: int) -> None:
-        rate = self._events / max(time.monotonic() - self._began, 1e-6)
+        rate = self._rate()
         remaining = (total - self._position) / rate
         self._report(RebuildProgress(done=self._position, total=total, rate=rate, remaining=remaining))

@@ -3,71 +3,95 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import NamedTuple
 
 from eventstore.events import RecordedEvent, StreamName
 from projections.cache import BoundedCache
-from projections.events import EntityState, follow, freeze, thaw
+from projections.events import first_state, follow, freeze, thaw
 from projections.grouping import by_entity, namespace_of
 from projections.projection import NeedsRebuild
 from projections.statements import Connection, statement
 
 
+class Row(NamedTuple):
+    """A row of ``twins``, in the order of the statement that writes it."""
+
+    stream: StreamName
+    namespace: str
+    revision: int
+    position: int
+    created_at: datetime
+    modified_at: datetime
+    deleted: bool
+    state: bytes
+
+
 class TwinsProjection:
-    """Keeps ``twins``. States that do not fit into ``cache_bytes`` are read back, in one statement per batch."""
+    """Keeps ``twins``. Rows that do not fit into ``cache_bytes`` are read back, in one statement per batch.
+
+    It remembers rows, not parsed states: bytes take a tenth of the memory, and the collector need not look at them,
+    which costs more than parsing a state once per batch.
+    """
 
     name = "twins"
     version = 1
     tables = ("twins",)
 
     def __init__(self, *, cache_bytes: int = 16 << 20) -> None:
-        self._cache: BoundedCache[EntityState] = BoundedCache(cache_bytes)
+        self._cache: BoundedCache[Row] = BoundedCache(cache_bytes)
 
     async def apply(self, connection: Connection, events: Sequence[RecordedEvent]) -> None:
         """Follow the events and write one row per entity that they touch."""
         groups = by_entity(events)
         if not groups:
             return
-        states = await self._states(connection, [group[0] for group in groups.values()])
-        rows = [self._row(states.get(stream), group) for stream, group in groups.items()]
+        before = await self._rows_before(connection, [group[0] for group in groups.values()])
+        rows = [_row_after(before.get(stream), group) for stream, group in groups.items()]
         await connection.execute(statement("upsert_twins"), *zip(*rows, strict=True))
+        for row in rows:
+            self._cache.put(row.stream, row, len(row.state))
 
     def forget(self) -> None:
-        """Drop the remembered states."""
+        """Drop the remembered rows."""
         self._cache.clear()
 
-    async def _states(self, connection: Connection, firsts: Iterable[RecordedEvent]) -> dict[StreamName, EntityState]:
-        """The states before these events, of those entities that had one."""
-        states: dict[StreamName, EntityState] = {}
+    async def _rows_before(self, connection: Connection, firsts: Iterable[RecordedEvent]) -> dict[StreamName, Row]:
+        """The rows that these events build on, of those entities that have one."""
+        rows: dict[StreamName, Row] = {}
         missing: list[StreamName] = []
         for event in firsts:
             if event.revision > 1:
-                state = self._cache.get(event.stream)
-                if state is None:
+                row = self._cache.get(event.stream)
+                if row is None:
                     missing.append(event.stream)
                 else:
-                    states[event.stream] = state
+                    rows[event.stream] = row
         if missing:
-            for row in await connection.fetch(statement("read_twins"), missing):
-                states[row["stream"]] = thaw(**row)
-        return states
+            for record in await connection.fetch(statement("read_twins"), missing):
+                rows[record["stream"]] = Row(namespace=namespace_of(record["stream"]), **record)
+        return rows
 
-    def _row(self, state: EntityState | None, events: Sequence[RecordedEvent]) -> tuple[object, ...]:
-        stream = events[0].stream
-        for event in events:
-            if event.revision != (state.revision if state is not None else 0) + 1:
-                raise NeedsRebuild(f"the row of {stream} does not lead to revision {event.revision}")
-            state = follow(state, event)
-        if state is None:
-            raise ValueError(f"no events of {stream}")
-        frozen = freeze(state)
-        self._cache.put(stream, state, len(frozen))
-        return (
-            stream,
-            namespace_of(stream),
-            state.revision,
-            events[-1].position,
-            state.created,
-            state.modified,
-            state.deleted,
-            frozen,
-        )
+
+def _row_after(before: Row | None, events: Sequence[RecordedEvent]) -> Row:
+    first, last = events[0], events[-1]
+    stream = first.stream
+    known = 0 if before is None else before.revision
+    if first.revision != known + 1 or last.revision != known + len(events):
+        raise NeedsRebuild(f"the row of {stream} at revision {known} does not lead to revision {first.revision}")
+    if last.revision == 1 and (verbatim := first_state(first)) is not None:
+        at = first.recorded_at
+        return Row(stream, namespace_of(stream), 1, first.position, at, at, deleted=False, state=verbatim)
+    state = follow(None if before is None else thaw(before), first)
+    for event in events[1:]:
+        state = follow(state, event)
+    return Row(
+        stream=stream,
+        namespace=namespace_of(stream),
+        revision=last.revision,
+        position=last.position,
+        created_at=state.created,
+        modified_at=state.modified,
+        deleted=state.deleted,
+        state=freeze(state),
+    )

@@ -15,7 +15,6 @@ from projections.runner import ProjectionRunner
 from projections.twins import TwinsProjection, TwinsReader
 from tests.integration.projections.fleet import (
     Fleet,
-    contents,
     created,
     deleted,
     fill,

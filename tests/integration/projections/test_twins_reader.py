@@ -24,17 +24,7 @@ async def apply_all(pool: Pool, store: PostgresEventStore, *, upto: int) -> None
 
 
 def current(loaded: Loaded) -> bytes:
-    snapshot = loaded.snapshot
-    state = None
-    if snapshot is not None:
-        state = thaw(
-            stream=snapshot.stream,
-            revision=snapshot.revision,
-            created_at=snapshot.created_at,
-            modified_at=snapshot.modified_at,
-            deleted=snapshot.deleted,
-            state=snapshot.state,
-        )
+    state = None if loaded.snapshot is None else thaw(loaded.snapshot)
     for event in loaded.tail:
         state = follow(state, event)
     assert state is not None
