@@ -10,10 +10,10 @@ import os
 from typing import Final
 
 from multidict import CIMultiDictProxy
-from protocol.wire.headers import read_headers
 
 from protocol.errors import DuplicateHeaderField, HeaderInvalid
 from protocol.json import JsonValue
+from protocol.wire.headers import read_headers
 from services.http.urls import Query
 
 PARAMETERS: Final = frozenset(
