@@ -102,4 +102,6 @@ class Exchange:
 
     def origin(self) -> str:
         """Scheme and authority under which the client reached us, for absolute URIs in answers."""
-        return self.edge.public_url or f"{self.request.scheme}://{self.request.host}"
+        if self.edge.public_url is not None:
+            return self.edge.public_url.rstrip("/")
+        return f"{self.request.scheme}://{self.request.host}"
