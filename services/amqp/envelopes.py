@@ -11,6 +11,7 @@ from eventstore.events import RecordedEvent
 from protocol.errors import DittoError
 from protocol.json import JsonValue
 from protocol.signals import Action, Command, Response, RetrieveThings, Signal
+from protocol.stored import published_headers
 from protocol.streams import entity_of
 from protocol.wire.codec import event_envelope, from_error, from_response, from_things, to_signal
 from protocol.wire.envelope import CONTENT_TYPE, decode_envelope, encode_envelope
@@ -92,4 +93,6 @@ def envelope_of(event: RecordedEvent) -> bytes:
     """The envelope of an event of a thing or a policy, from the bytes of the log without reading them."""
     action = _ACTIONS[event.type]
     entity_id = entity_of(event.stream)
-    return event_envelope(entity_id, action, event.path, event.value, event.headers, event.revision, event.recorded_at)
+    return event_envelope(
+        entity_id, action, event.path, event.value, published_headers(event.headers), event.revision, event.recorded_at
+    )
