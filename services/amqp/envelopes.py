@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from itertools import count
 from typing import Final
 
 from eventstore.events import RecordedEvent
@@ -31,8 +32,8 @@ _ACTIONS: Final[Mapping[str, Action]] = {
 class DittoMapper:
     """Envelopes in and out (Ditto documentation, *Connections: payload mapping*, mapper ``Ditto``)."""
 
-    def __init__(self, new_id: Callable[[], str] = lambda: str(uuid.uuid4())) -> None:
-        self._new_id = new_id
+    def __init__(self, new_id: Callable[[], str] | None = None) -> None:
+        self._new_id = new_id or counted_ids()
         self._content_type = short_string(CONTENT_TYPE)
 
     @property
@@ -87,6 +88,12 @@ class DittoMapper:
         if properties.content_type and not properties.content_type.startswith(CONTENT_TYPE):
             defaults["content-type"] = properties.content_type
         return defaults
+
+
+def counted_ids() -> Callable[[], str]:
+    """Ids that differ from all others at a tenth of a UUID's price: one UUID, and a number."""
+    own, numbers = uuid.uuid4().hex, count(1)
+    return lambda: f"{own}-{next(numbers)}"
 
 
 def envelope_of(event: RecordedEvent) -> bytes:
