@@ -94,8 +94,13 @@ class Exchange:
         return None if found is None else ",".join(found)
 
     def command_id(self) -> str | None:
-        """The ``Idempotency-Key``: used again for the same entity it gives the first answer and changes nothing."""
+        """The ``Idempotency-Key`` (or ``ditto-message-id``, its name in other transports).
+
+        Used again for the same entity it gives the first answer and changes nothing.
+        """
         key = self.request.headers.get("Idempotency-Key")
+        if key is None:
+            key = self.request.headers.get("ditto-message-id")
         if key is not None and not (0 < len(key) <= 256 and key.isprintable()):
             raise HeaderInvalid("idempotency-key", "1 to 256 printable characters")
         return key
