@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Final, cast
 
 from protocol.errors import DittoError
-from protocol.rql.tree import TimePlaceholder, Value
+from protocol.rql.tree import TimeName, TimePlaceholder, Value
 from protocol.wire.timestamps import iso
 
 _number = re.compile(r"[+-]?(?:0|[1-9]\d*)(?:\.\d+)?")
@@ -115,9 +115,7 @@ def _placeholder(found: re.Match[str]) -> TimePlaceholder:
     if amount is not None:
         offset = int(amount) * _UNITS[unit] * (-1 if sign == "-" else 1)
     text = f"{sign}{amount}{unit}" if amount is not None else ""
-    return TimePlaceholder(
-        cast('Literal["now", "now_epoch_millis", "now_epoch_seconds"]', name), text, offset, cut or ""
-    )
+    return TimePlaceholder(cast("TimeName", name), text, offset, cut or "")
 
 
 def _truncated(moment: datetime, unit: str) -> datetime:

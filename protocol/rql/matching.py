@@ -65,9 +65,7 @@ def _like(pattern: str, ignore_case: bool) -> re.Pattern[str]:  # noqa: FBT001 -
     # A star takes as little as possible and may not be tried again once the next literal was found: linear, not 2^n.
     head, *runs = pattern.split("*")
     parts = [_literal(head)]
-    parts += (
-        [f"(?>.*?{_literal(run)})" for run in runs[:-1]] if _ATOMIC else [f".*?{_literal(run)}" for run in runs[:-1]]
-    )
+    parts += [f"(?>.*?{_literal(run)})" for run in runs[:-1]]
     if runs:
         parts.append(f".*{_literal(runs[-1])}")
     return re.compile("".join(parts), re.DOTALL | (re.IGNORECASE if ignore_case else 0))
