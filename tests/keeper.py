@@ -15,6 +15,8 @@ import subprocess
 import sys
 import tempfile
 import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -116,6 +118,24 @@ class Keeper:
             self._vhosts_made += VHOST_BATCH
             server.add_vhosts(self._vhosts)
         return self._vhosts.pop()
+
+
+@contextmanager
+def servers_home() -> Iterator[Path]:
+    """A fresh home for servers that a test may stop and kill, deleted at the end with what they kept elsewhere.
+
+    pytest's own `tmp_path` will not do: it is closed to the user that root's servers run as, so that their data would
+    go to the system's folder and stay there.
+    """
+    folder = Path(tempfile.mkdtemp(prefix="twinlog-home-"))
+    folder.chmod(0o711)
+    try:
+        yield folder
+    finally:
+        for home in (folder, *folder.iterdir()):
+            for server in ("postgres", "rabbitmq"):
+                remove_server_folder(home, server)
+        shutil.rmtree(folder)
 
 
 def ask(question: str) -> str:
