@@ -15,6 +15,7 @@ from eventstore.migrations import migrate as migrate_database
 from services.application import ROLES, StartFailed, running
 from services.cli.connection import Exit, database_url, fail, settings
 from services.cli.running import run
+from services.garbage import calm
 from services.greeting import greeting
 from services.logging import configure_logging
 from services.settings import Settings, SettingsInvalid, load_settings
@@ -76,6 +77,7 @@ async def _serve(chosen: Settings, roles: frozenset[str]) -> None:
     try:
         async with running(chosen, roles) as application:
             typer.echo(greeting(application))
+            calm()
             await application.until(stopping)
     except StartFailed as failed:
         fail(str(failed), Exit.UNREACHED)
