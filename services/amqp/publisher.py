@@ -57,7 +57,7 @@ class EventPublisher:
         head: Callable[[], Awaitable[int]],
         meters: Meters,
         in_flight: int = 2_000,
-        save_seconds: float = 0.05,
+        save_seconds: float = 0.1,
     ) -> None:
         self.link = link
         self._envelope_of = envelope_of

@@ -52,7 +52,7 @@ def entries(*subjects: str) -> dict[str, object]:
     return {
         "owner": {
             "subjects": {subject: {"type": "bench"} for subject in subjects},
-            "resources": {resource: all_of_it for resource in ("thing:/", "policy:/", "message:/")},
+            "resources": dict.fromkeys(("thing:/", "policy:/", "message:/"), all_of_it),
         }
     }
 
@@ -101,7 +101,7 @@ def small_groups(count: int, size: int) -> Iterator[list[Commit]]:
 
 def _creation(number: int) -> Commit:
     thing_id = f"{NAMESPACE}:thing-{number}"
-    created = {
+    created: dict[str, dict[str, object]] = {
         f"thing:{thing_id}": {"thingId": thing_id, "policyId": thing_id, **thing(number)},
         f"policy:{thing_id}": {"policyId": thing_id, "entries": entries(SUBJECT)},
     }

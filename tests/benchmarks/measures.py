@@ -15,8 +15,8 @@ class Measure:
     """A path, what it is measured in, and the yardsticks of the design that it should reach.
 
     ``least_ratio`` is Twinlog over floor, ``least`` an absolute rate, ``most`` an absolute bound where less is better.
-    ``*_cpu`` are microseconds of processor time per item in the measured process: they hold still where rates drift with
-    whatever else the machine does.
+    ``*_cpu`` are microseconds of processor time per item in the measured process: they hold still where rates drift
+    with whatever else the machine does.
     """
 
     name: str
@@ -101,7 +101,7 @@ def report(measures: list[Measure]) -> Table:
 def _cpu(measure: Measure) -> str:
     if not measure.twinlog_cpu:
         return ""
-    floor = f"{statistics.median(measure.floor_cpu):,.0f}" if measure.floor_cpu else "–"
+    floor = f"{statistics.median(measure.floor_cpu):,.0f}" if measure.floor_cpu else "-"
     return f"{floor} : {statistics.median(measure.twinlog_cpu):,.0f}"
 
 
