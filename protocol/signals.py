@@ -49,6 +49,8 @@ class Event:
 
     ``value`` is the new value (created, modified), the patch as applied (merged) or absent (deleted). ``metadata`` is
     what the event does to the entity's metadata, as a merge patch of that tree; it is kept but not published.
+    ``printed`` is the value as JSON text where somebody has it anyway: it spares its being printed once more for each
+    who asks for its length or its bytes.
     """
 
     entity_id: EntityId
@@ -56,6 +58,7 @@ class Event:
     path: Pointer
     value: JsonValue | Missing = MISSING
     metadata: JsonObject | None = None
+    printed: bytes | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

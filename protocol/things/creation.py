@@ -30,7 +30,7 @@ from protocol.errors import (
     ThingPolicyInvalid,
 )
 from protocol.identifiers import EntityId, PolicyId, ThingId
-from protocol.json import JsonObject, JsonValue
+from protocol.json import JsonObject, JsonValue, dump
 from protocol.pointers import ROOT, Pointer, parse, resolve, text
 from protocol.policies.state import PolicyState, default_policy
 from protocol.policies.validity import fault_of, may_administer
@@ -96,7 +96,7 @@ def created_thing(command: Command, body: JsonObject, context: Context) -> tuple
     if isinstance(members, dict):
         thing.update(members)
     given = metadata.given_with(command, body, "/")
-    event = Event(entity_id=thing_id, action="created", path=ROOT, value=thing, metadata=given)
+    event = Event(entity_id=thing_id, action="created", path=ROOT, value=thing, metadata=given, printed=dump(thing))
     if policy is None:
         return (event,)
     return event, Event(entity_id=plan.target, action="created", path=ROOT, value=policy)
