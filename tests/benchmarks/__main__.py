@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import signal
 import sys
 import tempfile
 from collections.abc import AsyncIterator
@@ -47,6 +48,9 @@ def main(
 
 
 async def _measure(chosen: tuple[str, ...], rounds: int) -> list[Measure]:
+    task = asyncio.current_task()
+    assert task is not None
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)  # else what was started would stay
     measures: list[Measure] = []
     async with _servers() as (home, database_url, amqp_url):
         if {"append", "replay"} & set(chosen):
