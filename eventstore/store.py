@@ -36,7 +36,8 @@ class EventStore(Protocol):
     async def append(self, commits: Sequence[Commit], *, recorded_at: datetime) -> Appended | Conflict:
         """Append the group in one transaction or refuse it whole; durable on return.
 
-        A group that contradicts itself (``eventstore.group.plan``) is refused before anything else is looked at. A later commit of the group may build on the revisions that an earlier one leaves. The recorded time never runs
+        A group that contradicts itself (``eventstore.group.plan``) is refused before anything else is looked at. A
+        later commit of the group may build on the revisions that an earlier one leaves. The recorded time never runs
         backwards in the log: an earlier ``recorded_at`` is raised to that of the last event.
         """
         ...

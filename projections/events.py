@@ -9,7 +9,7 @@ from eventstore.events import RecordedEvent, StreamName
 from protocol.entities import EntityState
 from protocol.policies.evolve import evolve_policy
 from protocol.policies.state import PolicyState
-from protocol.stored import restore_event, restore_state, store_state
+from protocol.stored import carries_metadata, restore_event, restore_state, store_state
 from protocol.things.evolve import evolve
 from protocol.things.state import ThingState
 
@@ -21,7 +21,7 @@ freeze = store_state
 
 def follow(state: EntityState | None, recorded: RecordedEvent) -> EntityState:
     """The state of a thing or policy after one more event of its stream."""
-    event = restore_event(recorded.stream, recorded.type, recorded.path, recorded.value)
+    event = restore_event(recorded.stream, recorded.type, recorded.path, recorded.value, recorded.headers)
     revision, timestamp = recorded.revision, recorded.recorded_at
     if recorded.stream.startswith("policy:"):
         before = state if isinstance(state, PolicyState) else None
@@ -36,7 +36,7 @@ def first_state(recorded: RecordedEvent) -> bytes | None:
     Most things of a fleet are created once and change rarely; a replay need not parse and print each of them.
     """
     creates = recorded.type == "created" and recorded.path == "/" and recorded.revision == 1
-    return recorded.value if creates else None
+    return recorded.value if creates and not carries_metadata(recorded.headers) else None
 
 
 class Frozen(Protocol):

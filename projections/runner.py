@@ -43,7 +43,7 @@ class ProjectionRunner:
     Rows and checkpoint are one transaction under the lease, so each event counts once, whoever dies when. Batches adapt
     themselves: whatever was appended while the last one was written is the next, and while events keep coming a batch
     begins at most every ``pace`` seconds, because a larger one costs little more and coalesces better; the first event
-    after a pause does not wait.
+    after a pause does not wait. A page is small enough not to hold up the event loop for long.
 
     Rows made by another version of the projection, or rows that do not fit their events, are replaced by a rebuild
     before anything is added to them. A stop keeps what such a rebuild has done for the next start.
@@ -57,7 +57,7 @@ class ProjectionRunner:
         *,
         owner: str | None = None,
         terms: Terms = TERMS,
-        page_size: int = 2_000,
+        page_size: int = 500,
         pace: float = 0.02,
         freshness: Freshness | None = None,
         on_applied: Callable[[Applied], None] = _unheard,
@@ -120,6 +120,6 @@ class ProjectionRunner:
 
     async def _rebuild(self) -> None:
         """Replace the rows; the swap takes our lease away, so this turn ends here and the next finds the new ones."""
-        options = RebuildOptions(keep_when_cancelled=True)
+        options = RebuildOptions(keep_when_cancelled=True, page_size=self._page_size)
         await Rebuild(self._pool, self._store, self._make(), options=options, terms=self._terms).run()
         raise LeaseLost(self.name)

@@ -20,9 +20,16 @@ from protocol.streams import entity_of
 from protocol.things.state import ThingState
 
 METADATA_HEADER: Final = "ditto-event-metadata"
-"""The stored header that bears an event's change of metadata. It is our own affair and never leaves the service."""
+"""The stored header that bears an event's change of metadata. It never leaves the service."""
+
+CAUSATION_HEADER: Final = "ditto-causation"
+"""The stored header that names the event (``<stream>@<revision>``) which this one was appended with."""
+
+PRIVATE_HEADERS: Final = frozenset({METADATA_HEADER, CAUSATION_HEADER})
+"""What the log keeps of an event for ourselves."""
 
 _MARK: Final = METADATA_HEADER.encode()
+_PRIVATE_MARKS: Final = tuple(name.encode() for name in PRIVATE_HEADERS)
 _DEPTH: Final = 1000
 """What was stored is read whatever limits hold by now."""
 
@@ -54,14 +61,19 @@ def restore_event(stream: str, type_: str, path: str, value: bytes | None, heade
     )
 
 
+def carries_metadata(headers: bytes) -> bool:
+    """Whether the stored headers hold a change of metadata."""
+    return _MARK in headers
+
+
 def published_headers(headers: bytes) -> bytes:
-    """The stored headers as they may leave the service with the event: without its change of metadata."""
-    if _MARK not in headers:
+    """The stored headers as they may leave the service with the event: without what is kept for ourselves."""
+    if not any(mark in headers for mark in _PRIVATE_MARKS):
         return headers
     stored = parse(headers, max_depth=_DEPTH)
     if not isinstance(stored, dict):
         return headers
-    return dump({name: value for name, value in stored.items() if name != METADATA_HEADER})
+    return dump({name: value for name, value in stored.items() if name not in PRIVATE_HEADERS})
 
 
 def store_state(state: EntityState) -> bytes:

@@ -5,7 +5,7 @@
 WITH settings AS (
     SELECT
         set_config('synchronous_commit', 'off', true),
-        set_config('idle_in_transaction_session_timeout', '3s', true)
+        set_config('idle_in_transaction_session_timeout', '15s', true)
 )
 UPDATE consumers
 SET position = $3, expires_at = clock_timestamp() + make_interval(secs => $4)

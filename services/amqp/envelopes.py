@@ -5,12 +5,14 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from itertools import count
 from typing import Final
 
 from eventstore.events import RecordedEvent
 from protocol.errors import DittoError
 from protocol.json import JsonValue
 from protocol.signals import Action, Command, Response, RetrieveThings, Signal
+from protocol.stored import published_headers
 from protocol.streams import entity_of
 from protocol.wire.codec import event_envelope, from_error, from_response, from_things, to_signal
 from protocol.wire.envelope import CONTENT_TYPE, decode_envelope, encode_envelope
@@ -30,8 +32,8 @@ _ACTIONS: Final[Mapping[str, Action]] = {
 class DittoMapper:
     """Envelopes in and out (Ditto documentation, *Connections: payload mapping*, mapper ``Ditto``)."""
 
-    def __init__(self, new_id: Callable[[], str] = lambda: str(uuid.uuid4())) -> None:
-        self._new_id = new_id
+    def __init__(self, new_id: Callable[[], str] | None = None) -> None:
+        self._new_id = new_id or counted_ids()
         self._content_type = short_string(CONTENT_TYPE)
 
     @property
@@ -88,8 +90,16 @@ class DittoMapper:
         return defaults
 
 
+def counted_ids() -> Callable[[], str]:
+    """Ids that differ from all others at a tenth of a UUID's price: one UUID, and a number."""
+    own, numbers = uuid.uuid4().hex, count(1)
+    return lambda: f"{own}-{next(numbers)}"
+
+
 def envelope_of(event: RecordedEvent) -> bytes:
     """The envelope of an event of a thing or a policy, from the bytes of the log without reading them."""
     action = _ACTIONS[event.type]
     entity_id = entity_of(event.stream)
-    return event_envelope(entity_id, action, event.path, event.value, event.headers, event.revision, event.recorded_at)
+    return event_envelope(
+        entity_id, action, event.path, event.value, published_headers(event.headers), event.revision, event.recorded_at
+    )

@@ -112,14 +112,7 @@ def _brought_up(base: EntityState | None, loaded: Loaded) -> EntityState | None:
     state = base
     row = loaded.snapshot
     if row is not None and (state is None or row.revision > state.revision):
-        state = thaw(
-            stream=row.stream,
-            revision=row.revision,
-            created_at=row.created_at,
-            modified_at=row.modified_at,
-            deleted=row.deleted,
-            state=row.state,
-        )
+        state = thaw(row)
     for event in loaded.tail:
         if state is None or event.revision > state.revision:
             state = follow(state, event)

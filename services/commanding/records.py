@@ -15,14 +15,13 @@ from eventstore.events import Commit, NewEvent, RecordedEvent, StreamAppend, Str
 from protocol.entities import EntityState
 from protocol.json import MISSING, JsonObject, JsonValue, Missing, parse
 from protocol.signals import Event, Response, Verb
-from protocol.stored import restore_event, store_event
+from protocol.stored import CAUSATION_HEADER, restore_event, store_event
 from protocol.wire.headers import for_event
 from services.commanding.pending import Pending
 from services.commanding.rules import stream_name
 
 ETAG: Final = "etag"
 ORIGINATOR: Final = "ditto-originator"
-CAUSATION: Final = "ditto-causation"
 
 _VERBS: Final[dict[str, Verb]] = {"modified": "modify", "merged": "merge", "deleted": "delete"}
 
@@ -56,7 +55,7 @@ def _appends(
     new: dict[StreamName, list[NewEvent]] = {pending.stream: []}
     for event in events:
         stream = stream_name(event.entity_id)
-        added = headers if stream == pending.stream else {**headers, CAUSATION: cause}
+        added = headers if stream == pending.stream else {**headers, CAUSATION_HEADER: cause}
         new.setdefault(stream, []).append(_new_event(event, added))
     streams = dict.fromkeys((*new, *seen))
     return tuple(
@@ -87,7 +86,7 @@ def originator_of(event: RecordedEvent) -> JsonValue:
 
 def answered_before(event: RecordedEvent, position: int | None = None) -> Response:
     """The answer that the command got whose first event this is."""
-    restored = restore_event(event.stream, event.type, event.path, event.value)
+    restored = restore_event(event.stream, event.type, event.path, event.value, event.headers)
     created = restored.action == "created"
     headers: JsonObject = {"entity-revision": event.revision}
     etag = headers_of(event).get(ETAG)

@@ -55,13 +55,13 @@ class Writer:
         todo = [pending for pending in group if not self._is_over(pending)]
         draft = Draft(now=max(self._clock(), self._latest), limits=self._limits.rules)
         try:
-            while todo:
+            while todo or draft.effects:
                 await self._fill(draft, todo)
                 for verdict in draft.verdicts:
                     self._conclude(verdict)
+                draft.verdicts.clear()
                 if not draft.effects:
                     return
-                draft.verdicts.clear()
                 draft, todo = await self._append(draft, group)
         except (StoreDown, OutcomeUnknown) as error:
             self._give_up(group, type(error))

@@ -121,6 +121,14 @@ class EmbeddedRabbitMQ:
             raise ServerFailed("the embedded rabbitmq has not been started")
         self.control("eval", _ADD_VHOSTS.format(names=_erlang_list(names), user=self._credentials.user))
 
+    def settle(self) -> None:
+        """Have everything declared so far written to disk.
+
+        RabbitMQ (Mnesia, before 4) writes declarations with a delay of about two seconds: a broker killed sooner comes
+        back without the queue, and without the messages in it that it had confirmed. A test settles before it kills.
+        """
+        self.control("eval", "ok = mnesia:sync_log().")
+
     async def _launch(self) -> None:
         known = self._credentials or Credentials.load(self.folder) or Credentials.new(f"twinlog-{secrets.token_hex(4)}")
         port, mapper_port = free_port(known.port), free_port()

@@ -24,15 +24,16 @@ def answer(
     status: int, value: JsonValue | Missing, correlation_id: str, headers: Mapping[str, JsonValue]
 ) -> HttpResponse:
     """A status with a JSON body (none for ``MISSING``) and response headers with typed values."""
-    printed: CIMultiDict[str] = CIMultiDict(
-        {"correlation-id": correlation_id, "Server": SERVER, "X-Content-Type-Options": "nosniff"}
-    )
-    for name, given in headers.items():
-        printed[name] = given if isinstance(given, str) else json.dump(given).decode()
+    printed = [("correlation-id", correlation_id), ("Server", SERVER)]
+    printed += [(name, given if type(given) is str else _printed(given)) for name, given in headers.items()]
     if value is MISSING:
-        return HttpResponse(status=status, headers=printed)
-    printed["Content-Type"] = "application/json"
-    return HttpResponse(status=status, headers=printed, body=json.dump(value))
+        return HttpResponse(status=status, headers=CIMultiDict(printed))
+    printed.append(("Content-Type", "application/json"))
+    return HttpResponse(status=status, headers=CIMultiDict(printed), body=json.dump(value))
+
+
+def _printed(value: JsonValue) -> str:
+    return value if isinstance(value, str) else json.dump(value).decode()
 
 
 def error_answer(error: DittoError, correlation_id: str) -> HttpResponse:

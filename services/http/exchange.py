@@ -94,12 +94,19 @@ class Exchange:
         return None if found is None else ",".join(found)
 
     def command_id(self) -> str | None:
-        """The ``Idempotency-Key``: used again for the same entity it gives the first answer and changes nothing."""
+        """The ``Idempotency-Key`` (or ``ditto-message-id``, its name in other transports).
+
+        Used again for the same entity it gives the first answer and changes nothing.
+        """
         key = self.request.headers.get("Idempotency-Key")
+        if key is None:
+            key = self.request.headers.get("ditto-message-id")
         if key is not None and not (0 < len(key) <= 256 and key.isprintable()):
             raise HeaderInvalid("idempotency-key", "1 to 256 printable characters")
         return key
 
     def origin(self) -> str:
         """Scheme and authority under which the client reached us, for absolute URIs in answers."""
-        return self.edge.public_url or f"{self.request.scheme}://{self.request.host}"
+        if self.edge.public_url is not None:
+            return self.edge.public_url.rstrip("/")
+        return f"{self.request.scheme}://{self.request.host}"

@@ -100,6 +100,8 @@ def command_headers(headers: CIMultiDictProxy[str], query: Query, correlation_id
             raw[lower] = check_text(lower, value)
     if query:
         _add_parameters(raw, query)
+    if len(raw) == 1:  # by far the most usual case, and the id has been checked
+        return {"correlation-id": correlation_id}
     return read_headers(raw)
 
 

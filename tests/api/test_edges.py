@@ -177,6 +177,13 @@ async def test_a_location_uses_the_host_that_the_client_used(client: Client) -> 
     assert reply.headers["Location"] == f"http://twins.example:8443{PUMP}"
 
 
+async def test_a_location_can_be_made_without_a_host(client: Client) -> None:
+    head = f"PUT {PUMP} HTTP/1.0\r\n{BASIC}Content-Type: application/json\r\nContent-Length: 2\r\n\r\n{{}}"
+    answer = await client.raw(head.encode())
+    assert status_of(answer) == 201
+    assert f"Location: http://127.0.0.1{PUMP}\r\n".encode() in answer
+
+
 async def test_the_whole_uri_may_be_the_target(client: Client) -> None:
     request = f"GET http://x/api/2/whoami HTTP/1.1\r\nHost: x\r\n{BASIC}Connection: close\r\n\r\n"
     assert status_of(await client.raw(request.encode())) == 200

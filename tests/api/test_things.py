@@ -240,9 +240,10 @@ async def test_a_repeated_post_with_one_idempotency_key_makes_one_thing(client: 
     assert (await client("GET", f"/api/2/things/{first.json['thingId']}")).headers["entity-revision"] == "1"
 
 
-async def test_a_repeated_put_with_one_idempotency_key_changes_once(pump: Client) -> None:
+@pytest.mark.parametrize("header", ["Idempotency-Key", "ditto-message-id"])
+async def test_a_repeated_put_with_one_idempotency_key_changes_once(pump: Client, header: str) -> None:
     for _ in range(2):
-        reply = await pump("PUT", f"{PUMP}/attributes/maker", "EMCA", {"Idempotency-Key": "k"})
+        reply = await pump("PUT", f"{PUMP}/attributes/maker", "EMCA", {header: "k"})
         assert (reply.status, reply.headers["entity-revision"]) == (204, "2")
 
 

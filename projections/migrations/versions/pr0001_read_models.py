@@ -9,7 +9,7 @@ from eventstore.statements import statement
 revision = "pr0001"
 down_revision = None
 branch_labels = ("projections",)
-depends_on = ("es0001",)
+depends_on = None
 
 STATEMENTS = (
     "consumers_1",

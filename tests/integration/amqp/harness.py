@@ -123,6 +123,18 @@ async def field(url: str, topology: Topology | None = None) -> AsyncIterator[Fie
         yield Field(connection, await connection.channel(), topology or Topology())
 
 
+async def left_in_queue(url: str, name: str = "twinlog.commands") -> int:
+    """Messages in the queue; a consumer that has just gone gives its own back a moment later."""
+    async with field(url) as world:
+        while True:
+            channel = await world.connection.channel()
+            result = (await channel.declare_queue(name, passive=True)).declaration_result
+            await channel.close()
+            if not result.consumer_count:
+                return result.message_count or 0
+            await asyncio.sleep(0.01)
+
+
 def utc_now() -> datetime:
     return datetime.now(UTC)
 

@@ -9,7 +9,7 @@ from protocol.errors import DittoError, GatewayServiceUnavailable, PreconditionF
 from protocol.signals import Command, Response
 from services.amqp.fakes import ScriptedCommanding, Submission, done
 from services.amqp.identity import EntityBinding, Identity
-from tests.integration.amqp.harness import envelope, eventually, field, new_consumer, running, take
+from tests.integration.amqp.harness import envelope, eventually, field, left_in_queue, new_consumer, running, take
 
 
 def value_of(submission: Submission) -> object:
@@ -71,7 +71,7 @@ async def test_an_answer_goes_to_an_exchange_that_is_named(amqp_url: str) -> Non
         for number in range(3):
             await world.send(envelope(), reply_to="backend/to.me", correlation_id=f"c-{number}")
             assert (await take(answers)).correlation_id == f"c-{number}"
-        await eventually_empty(world_url=amqp_url)
+    assert await left_in_queue(amqp_url, "twinlog.dead-letters") == 0
 
 
 async def test_a_reply_address_that_leads_nowhere_harms_nobody(amqp_url: str) -> None:
@@ -287,19 +287,3 @@ async def test_dead_letters_wait_while_nobody_can_take_them(amqp_url: str) -> No
         letters = await world.channel.declare_queue("twinlog.dead-letters", durable=True)
         await letters.bind("twinlog.dead-letters")
         assert (await take(letters)).body == b"poison"
-
-
-async def eventually_empty(world_url: str) -> None:
-    assert await left_in_queue(world_url, "twinlog.dead-letters") == 0
-
-
-async def left_in_queue(url: str, name: str = "twinlog.commands") -> int:
-    """Messages in the queue; a consumer that has just gone gives its own back a moment later."""
-    async with field(url) as world:
-        while True:
-            channel = await world.connection.channel()
-            result = (await channel.declare_queue(name, passive=True)).declaration_result
-            await channel.close()
-            if not result.consumer_count:
-                return result.message_count or 0
-            await asyncio.sleep(0.01)

@@ -47,6 +47,7 @@ async def test_messages_hosts_and_address_survive_the_end_of_the_node(home: Path
     async with rabbitmq(home) as server:
         server.add_vhosts(["mine"])
         await given_a_message(server.url_of("mine"))
+        server.settle()
         before = server.url
         for end in (server.kill, server.stop):
             await end()

@@ -71,9 +71,7 @@ def test_replaying_stored_events_leads_to_the_state_that_the_commands_led_to(sai
     assert replayed == state
 
 
-@given(
-    st.lists(st.tuples(st.sampled_from(get_args(Action)), anywhere, st.one_of(st.just(MISSING), values)), max_size=6)
-)
+@given(st.lists(recorded_things, max_size=6))
 def test_evolving_never_fails_whatever_was_recorded(
     recorded: list[tuple[Action, tuple[str, ...], JsonValue | Missing]],
 ) -> None:

@@ -13,6 +13,7 @@ from tests.unit.services.commanding.stage import (
     BOB,
     MERGE,
     PUMP,
+    WELL,
     Stage,
     command,
     create,
@@ -95,6 +96,16 @@ async def test_a_repeat_amid_a_group_takes_nobody_along() -> None:
     assert [answer.headers["entity-revision"] for answer in answers] == [3, 2, 4]
     assert answers[1].headers == first.headers
     assert stage.revisions() == [1, 2, 3, 4]
+
+
+async def test_a_repeat_does_not_hold_up_commands_on_other_things() -> None:
+    stage = Stage(limits=CommandingLimits(remembered_commands=0))
+    async with stage.service() as service:
+        await asyncio.gather(service.submit(create(), ALICE), service.submit(create(WELL), ALICE))
+        await service.execute(put("a", 1), ALICE, command_id="m-1")
+        futures = [service.submit(put("a", 1), ALICE, command_id="m-1"), service.submit(put("w", 1, WELL), ALICE)]
+        assert [await outcome(future) for future in futures] == [201, 201]
+    assert (stage.revisions(), stage.revisions(WELL)) == ([1, 2], [1, 2])
 
 
 async def test_who_may_not_execute_a_command_does_not_learn_its_answer() -> None:
