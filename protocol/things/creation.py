@@ -36,7 +36,7 @@ from protocol.policies.state import PolicyState, default_policy
 from protocol.policies.validity import fault_of, may_administer
 from protocol.signals import Command, Event
 from protocol.things import metadata
-from protocol.things.decision import Context
+from protocol.things.context import Context
 from protocol.things.state import ThingState, living
 from protocol.things.values import only_thing
 

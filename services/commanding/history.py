@@ -19,7 +19,7 @@ from protocol.entities import EntityState
 from protocol.errors import DittoError, HeaderInvalid, PolicyHistoryNotFound, ThingHistoryNotFound
 from protocol.identifiers import PolicyId
 from protocol.signals import Command
-from protocol.things.decision import Limits
+from protocol.things.context import Limits
 from services.commanding.draft import Draft
 from services.commanding.errors import StoreDown
 from services.commanding.ledger import Ledger

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from protocol.json import JsonObject, JsonValue
-from protocol.things.decision import Limits
+from protocol.things.context import Limits
 from tests.unit.protocol.things.scenario import ALICE, created, given, policy_created, policy_of, pump
 
 SHARED = "farm.one:shared"

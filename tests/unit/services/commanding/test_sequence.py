@@ -7,6 +7,7 @@ import asyncio
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from protocol.entities import respond
 from protocol.errors import DittoError
 from protocol.identifiers import PolicyId, ThingId
 from protocol.json import JsonValue
@@ -14,9 +15,9 @@ from protocol.pointers import parse
 from protocol.policies.evolve import evolve_policy
 from protocol.policies.state import PolicyState
 from protocol.signals import Command
+from protocol.things.context import Context
 from protocol.things.creation import entities_needed
 from protocol.things.decide import decide
-from protocol.things.decision import Context, respond
 from protocol.things.evolve import evolve
 from protocol.things.state import ThingState
 from services.commanding.limits import CommandingLimits
