@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import assert_never
 
 from protocol import merge_patch, sizes
+from protocol.context import Context, Limits
 from protocol.decision import Decision
 from protocol.errors import (
     FeatureNotFound,
@@ -26,7 +27,6 @@ from protocol.json import MISSING, JsonObject, JsonValue, Missing
 from protocol.pointers import ROOT, check_key, resolve, text
 from protocol.signals import Action, Command, Event
 from protocol.things import metadata
-from protocol.things.context import Context, Limits
 from protocol.things.creation import created_thing
 from protocol.things.evolve import changed, size_after
 from protocol.things.json_patch import translated
