@@ -83,6 +83,12 @@ class PermissionTree:
         decided, node = self._nearest(path)
         return decided or (node is not None and node.grants_below)
 
+    def granted_below(self, path: Pointer) -> list[str]:
+        """The keys right below the path at or below which something is granted."""
+        node = self._nearest(path)[1]
+        children = {} if node is None else node.children
+        return [key for key, child in children.items() if child.says is True or child.grants_below]
+
     def visible(self, path: Pointer, value: JsonValue) -> JsonValue | Missing:
         """The part of the value at the path that is granted, leaf by leaf; emptied objects go with their leaves.
 

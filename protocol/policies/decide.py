@@ -85,14 +85,14 @@ def policies_mentioned(document: JsonObject) -> tuple[PolicyId, ...]:
 
 def administers(document: JsonObject, context: Context) -> bool:
     """Whether the caller could still change the policy: unrestricted WRITE on ``policy:/``, imports counted."""
-    policy = PolicyState(
-        policy_id=PolicyId(str(document["policyId"])),
-        document=document,
-        revision=0,
-        created=context.now,
-        modified=context.now,
-    )
-    return context.enforcer_of(policy).tree(context.subjects, "WRITE", "policy").unrestricted(())
+    enforcer = context.enforcer_of(unborn(document, context))
+    return enforcer.tree(context.subjects, "WRITE", "policy").unrestricted(())
+
+
+def unborn(document: JsonObject, context: Context) -> PolicyState:
+    """The state of a policy that is only about to be created, before its first event."""
+    policy_id = PolicyId(str(document["policyId"]))
+    return PolicyState(policy_id=policy_id, document=document, revision=0, created=context.now, modified=context.now)
 
 
 def _retrieve(command: Command, resource: Resource, policy: PolicyState | None) -> Decision:

@@ -27,13 +27,14 @@ from protocol.errors import (
     PolicyTooLarge,
     ThingNotCreatable,
     ThingNotFound,
+    ThingNotModifiable,
     ThingPolicyConflicting,
     ThingPolicyInvalid,
 )
 from protocol.identifiers import EntityId, PolicyId, ThingId
 from protocol.json import JsonObject, JsonValue
 from protocol.pointers import ROOT, Pointer, parse, resolve, text
-from protocol.policies.decide import administers, policies_mentioned
+from protocol.policies.decide import administers, policies_mentioned, unborn
 from protocol.policies.ownership import owners
 from protocol.policies.soundness import check_change
 from protocol.policies.state import default_policy
@@ -96,6 +97,7 @@ def created_thing(command: Command, body: JsonObject, context: Context) -> tuple
     thing_id = ThingId(command.entity_id)
     plan = _plan(thing_id, body)
     policy = _policy(command, plan, context)
+    _check_writable(thing_id, plan.target, policy, context)
     members = only_thing({key: value for key, value in body.items() if key not in ("thingId", "policyId")})
     thing: JsonObject = {"thingId": thing_id, "policyId": plan.target}
     if isinstance(members, dict):
@@ -105,6 +107,13 @@ def created_thing(command: Command, body: JsonObject, context: Context) -> tuple
     if policy is None:
         return (event,)
     return event, Event(entity_id=plan.target, action="created", path=ROOT, value=policy)
+
+
+def _check_writable(thing_id: ThingId, policy_id: PolicyId, new: JsonObject | None, context: Context) -> None:
+    """Whoever creates a thing must have WRITE on all of it, whichever policy governs it."""
+    enforcer = context.enforcer(policy_id) if new is None else context.enforcer_of(unborn(new, context))
+    if enforcer is None or not enforcer.tree(context.subjects, "WRITE", "thing", thing_id.namespace).unrestricted(ROOT):
+        raise ThingNotModifiable(thing_id)
 
 
 def _plan(thing_id: ThingId, body: JsonObject) -> _Plan:

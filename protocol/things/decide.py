@@ -63,8 +63,7 @@ def decide(command: Command, state: ThingState | None, context: Context) -> Deci
 
 def _retrieve(command: Command, resource: Resource, thing: ThingState | None, context: Context) -> Decision:
     thing = _existing(command, thing)
-    policy_id = thing.policy_id
-    policy = None if policy_id is None else context.policies.get(policy_id)
+    policy = _readable_policy(thing, context) if "_policy" in (command.fields or "") else None
     value = view(thing, command.path, command.fields, policy)
     if isinstance(value, Missing):
         raise absence(thing, command.path)
@@ -79,6 +78,16 @@ def _retrieve(command: Command, resource: Resource, thing: ThingState | None, co
         tag="value" if command.path else "revision",
         headers={} if selected is None else {"ditto-metadata": selected},
     )
+
+
+def _readable_policy(thing: ThingState, context: Context) -> JsonObject | None:
+    """What the caller may read of the thing's policy; it has a permission of its own."""
+    policy = None if thing.policy_id is None else context.policy(thing.policy_id)
+    if policy is None:
+        return None
+    readable = context.enforcer_of(policy).tree(context.subjects, "READ", "policy")
+    visible = readable.visible(ROOT, policy.document)
+    return {"policyId": policy.policy_id, **visible} if isinstance(visible, dict) else None
 
 
 def _create(command: Command, resource: Resource, thing: ThingState | None, context: Context) -> Decision:

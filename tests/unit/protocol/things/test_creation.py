@@ -178,9 +178,22 @@ def test_an_inline_policy_must_be_an_object() -> None:
 
 
 def test_a_creator_who_locks_himself_out_must_say_so() -> None:
-    body: JsonObject = {"_policy": policy_of("nginx:bob")}
+    policy = policy_of("nginx:bob")
+    entries = policy["entries"]
+    assert isinstance(entries, dict)
+    entries["USER"] = {
+        "subjects": {ALICE: {"type": "t"}},
+        "resources": {"thing:/": {"grant": ["READ", "WRITE"], "revoke": []}},
+    }
+    body: JsonObject = {"_policy": policy}
     given().when("create", "/", body).refused("things:thing.notcreatable", 403)
     assert given().when("create", "/", body, headers={"allow-policy-lockout": True}).response.status == 201
+
+
+def test_a_creator_must_have_write_on_the_whole_thing() -> None:
+    body: JsonObject = {"_policy": policy_of("nginx:bob")}
+    lockout = given().when("create", "/", body, headers={"allow-policy-lockout": True})
+    lockout.refused("things:thing.notmodifiable", 403)
 
 
 def test_an_inline_policy_may_not_be_too_large() -> None:
