@@ -26,6 +26,7 @@ from services.credentials import MadeUpCredentials, keep_credentials
 from services.embedded.processes import ServerFailed
 from services.endpoints import Endpoints, published_endpoints, read_endpoints
 from services.frontend import open_frontend
+from services.searching.setup import open_searching
 from services.servers import Servers, open_servers
 from services.settings import Settings
 
@@ -101,7 +102,14 @@ async def _assembled(stack: AsyncExitStack, settings: Settings, roles: frozenset
         application.start(broker.work(consumer="amqp" in roles, publisher="publisher" in roles))
         stack.push_async_callback(broker.stop, settings.shutdown_seconds)
     if "http" in roles:
-        application.http_port = await open_frontend(stack, settings, core, broker, credentials)
+        application.http_port = await open_frontend(
+            stack,
+            settings,
+            core,
+            broker,
+            credentials,
+            await open_searching(stack, settings, servers.database_url, core),
+        )
     _publish_endpoints(stack, application)
     return application
 

@@ -13,17 +13,23 @@ from eventstore.errors import StoreError
 from eventstore.pool import Pool
 from eventstore.postgres import PostgresEventStore
 from eventstore.sole_writer import SoleWriter
+from projections.freshness import Freshness
 from projections.progress import standings
 from projections.projection import Projection
 from projections.revisions import RevisionsProjection
 from projections.runner import ProjectionRunner
+from projections.search.projection import SearchProjection
 from projections.twins import TwinsProjection, TwinsReader
 from services.commanding.commanding import Commanding
 from services.commanding.limits import CommandingLimits
 from services.metrics import Metrics
 from services.settings import Settings
 
-PROJECTIONS: Final[dict[str, Callable[[], Projection]]] = {"twins": TwinsProjection, "revisions": RevisionsProjection}
+PROJECTIONS: Final[dict[str, Callable[[], Projection]]] = {
+    "twins": TwinsProjection,
+    "revisions": RevisionsProjection,
+    "search": SearchProjection,
+}
 """Every read model by name: what the projector keeps and ``twinlog rebuild`` rebuilds."""
 
 LAG_SECONDS: Final = 0.5
@@ -38,13 +44,16 @@ class Core:
     sole_writer: SoleWriter
     commanding: Commanding
     metrics: Metrics
+    searched: Freshness
 
     def work(self, *, projector: bool) -> Iterator[tuple[str, Coroutine[object, object, None]]]:
         """What has to run for as long as the process does."""
         yield "sole writer", self.sole_writer.run()
         if projector:
             for name, make in PROJECTIONS.items():
-                yield f"projection {name}", ProjectionRunner(self.pool, self.store, make).run()
+                freshness = self.searched if name == SearchProjection.name else None
+                runner = ProjectionRunner(self.pool, self.store, make, freshness=freshness)
+                yield f"projection {name}", runner.run()
             yield "lag", self._watch_lag()
 
     async def _watch_lag(self) -> None:
@@ -72,7 +81,10 @@ async def open_core(stack: AsyncExitStack, settings: Settings, pool: Pool) -> Co
         metrics=metrics,
     )
     await stack.enter_async_context(commanding)
-    return Core(pool=pool, store=store, sole_writer=sole_writer, commanding=commanding, metrics=metrics)
+    searched = await stack.enter_async_context(Freshness(pool, SearchProjection.name))
+    return Core(
+        pool=pool, store=store, sole_writer=sole_writer, commanding=commanding, metrics=metrics, searched=searched
+    )
 
 
 def now() -> datetime:

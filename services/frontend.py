@@ -16,6 +16,7 @@ from services.http.app import create_app
 from services.http.exchange import Bounds
 from services.http.operations import Check, Operations
 from services.http.server import serve_http
+from services.searching.searching import Searching
 from services.settings import Settings
 
 
@@ -25,6 +26,7 @@ async def open_frontend(
     core: Core,
     broker: Broker | None,
     credentials: MadeUpCredentials | None,
+    searching: Searching,
 ) -> int:
     """Serve HTTP until the stack is left, which finishes what is in flight; gives the port."""
     known = _with_credentials(settings, credentials)
@@ -45,6 +47,7 @@ async def open_frontend(
             timeout_seconds=settings.http_timeout_seconds,
         ),
         public_url=settings.public_url,
+        searching=searching,
     )
     return await stack.enter_async_context(
         serve_http(

@@ -179,6 +179,13 @@ class Settings(BaseSettings):
         description="How long a repeated command id is sure to be recognised, as ISO 8601 duration.",
     )
 
+    search_seconds: Seconds = Field(default=10, description="Longest time a search may take that names no timeout.")
+    search_pool_size: Count = Field(default=4, description="Most connections held to the database for searches.")
+    search_cursor_key: SecretStr | None = Field(
+        default=None,
+        description="Secret that seals search cursors; the same for all processes. Unset: one of the data folder.",
+    )
+
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         default="info", description="Least important event logged."
     )

@@ -40,7 +40,7 @@ def grant_rows(document: JsonObject, policies: Policies) -> Iterator[tuple[str, 
     for subject, scopes in said.items():
         for namespaces, rules in scopes.items():
             written = canonical(
-                {"namespaces": sorted(set(namespaces)), "rules": [list(rule) for rule in sorted(rules)]}
+                {"namespaces": [*sorted(set(namespaces))], "rules": [[path, effect] for path, effect in sorted(rules)]}
             )
             yield subject, hashlib.blake2b(written, digest_size=12).hexdigest(), written
 

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from asyncpg import Record
 from sqlalchemy import Select, and_, func, select, true
@@ -20,7 +21,7 @@ from projections.search.tables import things
 from projections.statements import Connection, Pool, statement
 from protocol.rql.tree import Query
 
-_DIALECT = dialect(paramstyle="numeric_dollar")
+_DIALECT = dialect(paramstyle="numeric_dollar")  # type: ignore[no-untyped-call]  # SQLAlchemy leaves it untyped
 
 
 class QueryTimeExceeded(Exception):
@@ -108,7 +109,7 @@ class SearchReader:
             raise
 
 
-async def _fetch(connection: Connection, asked: Select[tuple[object, ...]], timeout: float) -> list[Record]:  # noqa: ASYNC109 - the driver's
+async def _fetch(connection: Connection, asked: Select[Any], timeout: float) -> list[Record]:  # noqa: ASYNC109 - the driver's
     compiled = asked.compile(dialect=_DIALECT)
     values = compiled.construct_params()
     rows: list[Record] = await connection.fetch(

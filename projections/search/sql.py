@@ -11,11 +11,11 @@ import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final, TypeAlias, TypeVar, assert_never
+from typing import Any, Final, TypeAlias, TypeVar, assert_never
 
 from sqlalchemy import (
-    Alias,
     ColumnElement,
+    FromClause,
     and_,
     any_,
     exists,
@@ -45,10 +45,10 @@ from protocol.rql.tree import And, Comparison, Empty, Exists, In, Not, Or, Prope
 
 Scalar: TypeAlias = str | int | float | bool | None
 Condition: TypeAlias = ColumnElement[bool]
-KeyTest: TypeAlias = Callable[[Alias], Condition]
+KeyTest: TypeAlias = Callable[[FromClause], Condition]
 Answer = TypeVar("Answer")
 
-TEXT_COLUMNS: Final = {
+TEXT_COLUMNS: Final[dict[tuple[str, ...], ColumnElement[str]]] = {
     ("thingId",): things.c.thing_id,
     ("_namespace",): things.c.namespace,
     ("policyId",): things.c.policy_id,
@@ -56,7 +56,11 @@ TEXT_COLUMNS: Final = {
     ("_modified",): things.c.modified,
 }
 REVISION: Final = ("_revision",)
-COLUMNS: Final = {**TEXT_COLUMNS, REVISION: things.c.revision}
+# Any, because one of them holds numbers.
+COLUMNS: Final[dict[tuple[str, ...], ColumnElement[Any]]] = {
+    **TEXT_COLUMNS,
+    REVISION: things.c.revision,
+}
 OPEN_TO_ALL: Final = frozenset({("thingId",), ("_namespace",)})
 """Who may see anything of a thing may ask for these."""
 
@@ -98,7 +102,7 @@ class Compiler:
 
     def readable(self, path: tuple[str, ...]) -> Condition:
         """Whether the caller may read the value at the path; only meaningful together with ``candidate``."""
-        return self._chosen(self.readers.permitted(path), lambda allowed: true() if allowed else false())
+        return _plain(self._chosen(self.readers.permitted(path), lambda allowed: true() if allowed else false()))
 
     def _visit(self, query: Query) -> _Part:
         match query:
@@ -230,7 +234,7 @@ def _within(areas: Iterable[Area]) -> KeyTest:
     )
 
 
-def _of_feature(found: Alias, area: Area) -> Condition:
+def _of_feature(found: FromClause, area: Area) -> Condition:
     if area.only is not None:
         return found.c.feature == area.only
     return not_(_among(found.c.feature, area.besides)) if area.besides else true()

@@ -14,7 +14,7 @@ from protocol.enforcement.auth import NOBODY, AuthContext
 from protocol.errors import ApiVersionNotSupported, DittoError, GatewayInternalError, HeaderInvalid
 from protocol.json import MISSING
 from services.auth.authentication import Authentication
-from services.http import operations, things, whoami
+from services.http import operations, search, things, whoami
 from services.http.answers import answer, error_answer, refusal_answer
 from services.http.exchange import Bounds, Commands, Edge, Exchange
 from services.http.headers import check_text, correlation_id_of, new_correlation_id
@@ -22,6 +22,7 @@ from services.http.operations import Operations
 from services.http.refusals import PlainRefusal, wrong_method
 from services.http.routes import Place, Route, Router
 from services.http.urls import NO_QUERY, Query, read_query, split_target
+from services.searching.searching import Searching
 
 API: Final = "/api/2/"
 _VERSIONED: Final = re.compile(r"/(?:api|ws)/(\d{1,9})(?:/|$)", re.ASCII)
@@ -106,6 +107,7 @@ def create_app(
     default_namespace: str = "org.eclipse.ditto",
     bounds: Bounds | None = None,
     public_url: str | None = None,
+    searching: Searching | None = None,
 ) -> HttpApp:
     """The HTTP edge over ``commands``: every route, none of the sockets (those are ``services.http.server``)."""
     edge = Edge(
@@ -114,8 +116,10 @@ def create_app(
         default_namespace=default_namespace,
         public_url=public_url,
         stopping=asyncio.Event(),
+        searching=searching,
     )
-    routes = (*things.routes(default_namespace), *whoami.ROUTES, *operations.routes(operations_of))
+    searches = () if searching is None else search.routes(searching)
+    routes = (*things.routes(default_namespace), *whoami.ROUTES, *searches, *operations.routes(operations_of))
     return HttpApp(edge=edge, api=api, operators=operators, routes=routes)
 
 

@@ -15,7 +15,7 @@ from services.http import acks, expectations
 from services.http.acks import Acknowledgement
 from services.http.answers import answer, response_answer
 from services.http.exchange import Exchange
-from services.http.expectations import TWIN_PERSISTED, Expectation
+from services.http.expectations import SEARCH_PERSISTED, TWIN_PERSISTED, Expectation
 
 UNAWAITED_SECONDS: Final = 3
 """How long an error may still come back to a client that wants no response. Source: Ditto's default."""
@@ -62,15 +62,26 @@ async def _acknowledged(
 ) -> StreamResponse:
     seconds = exchange.edge.bounds.timeout_seconds if expectation.seconds is None else expectation.seconds
     remaining = started + seconds - asyncio.get_running_loop().time()
-    await acks.wait_for_nobody(remaining, exchange.edge.stopping)
     collected = {
-        label: Acknowledgement(status=response.status, payload=response.value, headers=response.headers)
-        if label == TWIN_PERSISTED
-        else acks.missing(seconds)
-        for label in expectation.labels
+        TWIN_PERSISTED: Acknowledgement(status=response.status, payload=response.value, headers=response.headers),
+        SEARCH_PERSISTED: await _indexed(exchange, response, expectation, remaining, seconds),
     }
+    if not collected.keys() >= set(expectation.labels):
+        remaining = started + seconds - asyncio.get_running_loop().time()
+        await acks.wait_for_nobody(remaining, exchange.edge.stopping)
+    collected = {label: collected.get(label) or acks.missing(seconds) for label in expectation.labels}
     status = acks.aggregate_status(collected)
     return answer(status, _body(collected, expectation), exchange.correlation_id, {})
+
+
+async def _indexed(
+    exchange: Exchange, response: Response, expectation: Expectation, remaining: float, seconds: float
+) -> Acknowledgement:
+    """Whether the search index shows the change; what changed nothing is shown as soon as what came before it."""
+    searching = exchange.edge.searching
+    if SEARCH_PERSISTED not in expectation.labels or searching is None or remaining <= 0:
+        return acks.missing(seconds)
+    return acks.persisted() if await searching.persisted(response.position, remaining) else acks.missing(seconds)
 
 
 def _body(collected: Mapping[str, Acknowledgement], expectation: Expectation) -> JsonValue | Missing:

@@ -21,6 +21,7 @@ from protocol.errors import (
 from protocol.json import JsonValue
 
 TWIN_PERSISTED: Final = "twin-persisted"
+SEARCH_PERSISTED: Final = "search-persisted"
 _LIVE_RESPONSE: Final = "live-response"
 _LABEL: Final = re.compile(r"[a-zA-Z0-9\-_:]{3,165}")
 _MAX_SECONDS: Final = 60

@@ -12,7 +12,7 @@ from eventstore.pool import Pool
 from projections.search.paging import Order, Place
 from projections.search.projection import SearchProjection
 from projections.search.reader import Hits, Question, SearchReader
-from protocol.json import JsonObject
+from protocol.json import JsonObject, JsonValue
 from protocol.rql.parsing import parse_query
 from protocol.rql.tree import Property, Query
 
@@ -21,11 +21,11 @@ ALICE = "nginx:alice"
 OPEN = "open:policy"
 
 
-def policy(policy_id: str, *entries: JsonObject, **more: object) -> JsonObject:
+def policy(policy_id: str, *entries: JsonObject, **more: JsonValue) -> JsonObject:
     return {"policyId": policy_id, "entries": {f"e{n}": entry for n, entry in enumerate(entries)}, **more}
 
 
-def entry(*subjects: str, read: Iterable[str] = (), hide: Iterable[str] = (), **more: object) -> JsonObject:
+def entry(*subjects: str, read: Iterable[str] = (), hide: Iterable[str] = (), **more: JsonValue) -> JsonObject:
     """An entry that lets the subjects read some paths and not others."""
     resources: JsonObject = {f"thing:{path}": {"grant": ["READ"], "revoke": []} for path in read}
     resources |= {f"thing:{path}": {"grant": [], "revoke": ["READ"]} for path in hide}
@@ -64,9 +64,9 @@ class Searched:
             await self.projection.apply(connection, events)
 
     async def find(
-        self, rql: str | Query | None = None, *, by: tuple[str, ...] = (ALICE,), **more: object
+        self, rql: str | Query | None = None, *, by: tuple[str, ...] = (ALICE,), sort: str = ""
     ) -> list[str]:
-        return list((await self.page(rql, by=by, size=200, **more)).thing_ids)
+        return list((await self.page(rql, by=by, sort=sort, size=200)).thing_ids)
 
     async def page(
         self,

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from protocol.json import JsonObject
 from tests.integration.search.searched import OPEN_POLICY, Searched
 
-ROOMS = (
+ROOMS: tuple[JsonObject, ...] = (
     {
         "thingId": "farm:a",
         "attributes": {"room": "kitchen", "floor": 1, "tags": ["x", 2, [True, {"deep": "y"}]], "nil": None, "s": ""},
