@@ -9,7 +9,7 @@ statistics that PostgreSQL keeps of the column speak of path and value together.
 |--------------------------|-------------------------------------------------------------------------------|
 | ``a VALUE class text``   | a scalar at the path ``a``, or in an array there, however deep in arrays      |
 | ``a VALUE 0``            | the value at ``a`` is null, ``""``, ``{}`` or ``[]``                          |
-| ``a VALUE 1``            | there is an array at ``a`` that holds no scalar and no member                 |
+| ``a VALUE 1``            | there is an array at ``a``, or ``a`` is reached through one: it may have many |
 | ``a BELOW b VALUE ...``  | a value at the path ``a/b``                                                   |
 | ``~ BELOW b VALUE ...``  | the same for ``features/<some id>/b``; the id stands in a column of its own   |
 
@@ -35,7 +35,7 @@ BEYOND: Final = "\x03"
 """Follows everything at and below a path."""
 
 EMPTY: Final = "0"
-PRESENT: Final = "1"
+MANY: Final = "1"
 NULL: Final = "2"
 NUMBER: Final = "3"
 STRING: Final = "4"
@@ -149,11 +149,8 @@ def _emit(value: JsonValue, prefix: str, keys: set[str]) -> None:
         for key, member in value.items():
             _emit(member, prefix + BELOW + _segment(key), keys)
     elif isinstance(value, list) and value:
-        found: set[str] = set()
-        _emit_elements(value, prefix, found)
-        if not found:
-            _add(prefix, PRESENT, found)
-        keys |= found
+        _add(prefix, MANY, keys)
+        _emit_elements(value, prefix, keys)
     elif isinstance(value, (dict, list)):
         _add(prefix, EMPTY, keys)
     else:
@@ -168,9 +165,19 @@ def _emit_elements(value: list[JsonValue], prefix: str, keys: set[str]) -> None:
             _emit_elements(item, prefix, keys)
         elif isinstance(item, dict):
             for key, member in item.items():
-                _emit(member, prefix + BELOW + _segment(key), keys)
+                inner = prefix + BELOW + _segment(key)
+                _emit(member, inner, keys)
+                _mark_many(member, inner, keys)
         else:
             _add(prefix, scalar_key(item), keys)
+
+
+def _mark_many(value: JsonValue, prefix: str, keys: set[str]) -> None:
+    """Note at every path of the value that other elements of the array around it may have values there, too."""
+    _add(prefix, MANY, keys)
+    if isinstance(value, dict):
+        for key, member in value.items():
+            _mark_many(member, prefix + BELOW + _segment(key), keys)
 
 
 def _add(prefix: str, text: str, keys: set[str]) -> None:

@@ -21,6 +21,7 @@ from protocol.rql.tree import Property
 
 SortValue: TypeAlias = str | int | None
 THING_ID: Final = Property(("thingId",))
+_NEVER_ABSENT: Final = OPEN_TO_ALL | {("_revision",), ("_created",), ("_modified",)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,9 +87,14 @@ def _by_value(
         .where(condition, readable, value.c.key >= low, value.c.key < high, first_of_array)
         .order_by(value.c.key.desc() if order.descending else value.c.key, value.c.thing_id)
     )
+    # All that have a value, gathered once: from thing to thing it would take as many looks as there are things.
+    having = (
+        select(other.c.thing_id).where(other.c.key >= low, other.c.key < high).group_by(other.c.thing_id).subquery()
+    )
     without = (
         select(things.c.thing_id, literal(None, Text))
-        .where(condition, not_(and_(readable, exists().where(of_thing))))
+        .join_from(things, having, having.c.thing_id == things.c.thing_id, isouter=True)
+        .where(condition, or_(having.c.thing_id.is_(None), not_(readable)))
         .order_by(things.c.thing_id)
     )
     stages = [with_value, without] if order.descending else [without, with_value]
@@ -133,6 +139,9 @@ def _value(compiler: Compiler, order: Order) -> ColumnElement[object]:
 
 
 def _directed(value: ColumnElement[object], order: Order) -> ColumnElement[object]:
+    """Absent is least. Only what can be absent says so, or no index of the others would fit."""
+    if order.property.path in _NEVER_ABSENT:
+        return value.desc() if order.descending else value.asc()
     return value.desc().nulls_last() if order.descending else value.asc().nulls_first()
 
 

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from asyncpg import Record
 from sqlalchemy import Select, and_, func, select, true
@@ -22,6 +22,17 @@ from projections.statements import Connection, Pool, statement
 from protocol.rql.tree import Query
 
 _DIALECT = dialect(paramstyle="numeric_dollar")  # type: ignore[no-untyped-call]  # SQLAlchemy leaves it untyped
+
+
+SESSION: Final = {
+    # How many things have a value decides over the plan, so a plan without the values is worth little.
+    "plan_cache_mode": "force_custom_plan",
+    # Pages are small and indexes warm; workers cost more to start than most queries take, and commands need the cores.
+    "random_page_cost": "1.1",
+    "max_parallel_workers_per_gather": "0",
+    "work_mem": "32MB",
+}
+"""Settings of the sessions in which the search model is asked."""
 
 
 class QueryTimeExceeded(Exception):

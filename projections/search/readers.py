@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 from typing import Final
 
@@ -28,12 +28,16 @@ _ALWAYS_THERE: Final = (("thingId",), ("policyId",))
 
 @dataclass(frozen=True, slots=True)
 class Area:
-    """Keys from ``low`` up to, not including, ``high``; of feature ``only``, or of any but those in ``besides``."""
+    """Keys from ``low`` up to, not including, ``high``; of feature ``only``, or of any but those in ``besides``.
+
+    None of it may be read where a path in ``unless`` leads through an array: an array is one leaf to a policy.
+    """
 
     low: str
     high: str
     only: str | None = None
     besides: tuple[str, ...] = ()
+    unless: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,16 +89,15 @@ class Readers:
     def _at(self, tree: PermissionTree, path: Pointer, *, any_feature: bool) -> Iterator[Area]:
         low, high = path_key(path) + VALUE, path_key(path) + BELOW
         if not any_feature:
-            if tree.allowed(path):
-                yield Area(low, high)
+            if tree.unrestricted(path):
+                yield Area(low, high, unless=self._leaves_above(tree, path))
             return
         named = self._features()
-        usual = tree.allowed(_of(path, _UNNAMED))
-        exceptions = [name for name in named if tree.allowed(_of(path, name)) != usual]
-        if usual:
-            yield Area(low, high, besides=tuple(map(feature_text, exceptions)))
-        else:
-            yield from (Area(low, high, only=feature_text(name)) for name in exceptions)
+        if tree.unrestricted(_of(path, _UNNAMED)):
+            yield Area(low, high, besides=tuple(map(feature_text, named)))
+        for name in named:
+            if tree.unrestricted(_of(path, name)):
+                yield Area(low, high, only=feature_text(name), unless=self._leaves_above(tree, _of(path, name)))
 
     def _below(self, tree: PermissionTree, path: Pointer, *, any_feature: bool) -> Iterator[Area]:
         if not any_feature:
@@ -106,16 +109,55 @@ class Readers:
         for name in named:
             prefix = path_key(("features", name))
             for area in self._segments(tree, _of(path, name)):
-                yield Area(
-                    SOME_FEATURE + area.low[len(prefix) :],
-                    SOME_FEATURE + area.high[len(prefix) :],
+                yield replace(
+                    area,
+                    low=SOME_FEATURE + area.low[len(prefix) :],
+                    high=SOME_FEATURE + area.high[len(prefix) :],
                     only=feature_text(name),
                 )
 
     def _segments(self, tree: PermissionTree, path: Pointer) -> Iterator[Area]:
-        inner = {other for other in self.paths if len(other) > len(path) and other[: len(path)] == path}
-        low, high = _span(path)
-        yield from _cut(tree, path, inner, low, high)
+        """The readable parts of what is at and below the path, in order."""
+        yield from self._cut(tree, path, self._leaves_above(tree, path))
+
+    def _cut(self, tree: PermissionTree, path: Pointer, unless: tuple[str, ...]) -> Iterator[Area]:
+        """The parts of one path and below: what rules speak of more closely is cut out and looked at by itself."""
+        low, between, high = _span(path)
+        children = self._children(path)
+        if not children:
+            if tree.allowed(path):
+                yield Area(low, high, unless=unless)
+            return
+        if path and tree.unrestricted(path):
+            yield Area(low, between, unless=unless)
+        unless += self._leaf(tree, path)
+        low = between
+        for child in children:
+            child_low, _, child_high = _span(child)
+            if tree.allowed(path) and low < child_low:
+                yield Area(low, child_low, unless=unless)
+            yield from self._cut(tree, child, unless)
+            low = child_high
+        if tree.allowed(path):
+            yield Area(low, high, unless=unless)
+
+    def _children(self, path: Pointer) -> list[Pointer]:
+        """The paths one key below that lie on the way to some rule, in the order of their keys."""
+        depth = len(path) + 1
+        below = {other[:depth] for other in self.paths if len(other) >= depth and other[: depth - 1] == path}
+        return sorted(below, key=path_key)
+
+    def _leaves_above(self, tree: PermissionTree, path: Pointer) -> tuple[str, ...]:
+        return tuple(key for length in range(1, len(path)) for key in self._leaf(tree, path[:length]))
+
+    def _leaf(self, tree: PermissionTree, path: Pointer) -> tuple[str, ...]:
+        """The path's key if an array there would be hidden, although something below it may be read.
+
+        Attributes, features and a feature are objects always.
+        """
+        if len(path) < (3 if path[:1] == ("features",) else 2) or not self._children(path):
+            return ()
+        return () if tree.unrestricted(path) else (path_key(path),)
 
     def _features(self) -> list[str]:
         return sorted({path[1] for path in self.paths if len(path) > 1 and path[0] == "features"})
@@ -142,29 +184,12 @@ def readers_of(
     return Readers(subjects=tuple(subjects), trees=trees, paths=paths)
 
 
-def _cut(tree: PermissionTree, path: Pointer, inner: set[Pointer], low: str, high: str) -> Iterator[Area]:
-    """The readable parts of the span of a path, in order: rules below cut it into pieces."""
-    readable = tree.allowed(path)
-    for child in sorted((other for other in inner if _is_outermost(other, inner)), key=path_key):
-        child_low, child_high = _span(child)
-        if readable and low < child_low:
-            yield Area(low, child_low)
-        yield from _cut(tree, child, {other for other in inner if _is_within(other, child)}, child_low, child_high)
-        low = child_high
-    if readable:
-        yield Area(low, high)
-
-
-def _span(path: Pointer) -> tuple[str, str]:
-    return (path_key(path) + VALUE, path_key(path) + BEYOND) if path else ("", SOME_FEATURE)
-
-
-def _is_within(path: Pointer, other: Pointer) -> bool:
-    return len(path) > len(other) and path[: len(other)] == other
-
-
-def _is_outermost(path: Pointer, others: set[Pointer]) -> bool:
-    return not any(_is_within(path, other) for other in others)
+def _span(path: Pointer) -> tuple[str, str, str]:
+    """Where the keys at a path begin, where those below it begin, and where these end."""
+    if not path:
+        return "", "", SOME_FEATURE
+    key = path_key(path)
+    return key + VALUE, key + BELOW, key + BEYOND
 
 
 def _of(path: Pointer, feature: str) -> Pointer:

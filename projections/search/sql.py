@@ -8,7 +8,8 @@ for a number lies in a range of its own.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, TypeAlias, TypeVar, assert_never
@@ -32,6 +33,7 @@ from sqlalchemy.types import BigInteger, Text
 from projections.search import patterns
 from projections.search.keys import (
     EMPTY,
+    MANY,
     STRING,
     VALUE,
     path_key,
@@ -61,6 +63,7 @@ COLUMNS: Final[dict[tuple[str, ...], ColumnElement[Any]]] = {
     **TEXT_COLUMNS,
     REVISION: things.c.revision,
 }
+_ORDERED: Final = frozenset({"gt", "ge", "lt", "le"})
 OPEN_TO_ALL: Final = frozenset({("thingId",), ("_namespace",)})
 """Who may see anything of a thing may ask for these."""
 
@@ -107,7 +110,8 @@ class Compiler:
     def _visit(self, query: Query) -> _Part:
         match query:
             case And(queries):
-                return and_(true(), *(_plain(self._visit(inner)) for inner in queries))
+                spans = (_plain(self._at(subject, test)) for subject, test in _spans(queries, self.now))
+                return and_(true(), *spans, *(_plain(self._visit(inner)) for inner in queries))
             case Or(queries):
                 return _either([self._visit(inner) for inner in queries])
             case Not(queries):
@@ -162,7 +166,7 @@ class Compiler:
 
         def part(areas: tuple[Area, ...]) -> _Keyed:
             # The test names the path itself, so only what is said of features is left to say.
-            return _Keyed(lambda found: and_(test(found), or_(false(), *(_of_feature(found, area) for area in areas))))
+            return _Keyed(lambda found: and_(test(found), or_(false(), *(_inside(found, area) for area in areas))))
 
         return self._chosen(self.readers.areas(subject, below=False), part)
 
@@ -214,6 +218,34 @@ def in_namespaces(namespaces: Iterable[str]) -> Condition:
     return or_(false(), *(and_(column >= f"{name}:", column < f"{name};") for name in namespaces))
 
 
+def _spans(queries: Sequence[Query], now: datetime) -> Iterator[tuple[Property, KeyTest]]:
+    """What follows from several bounds on one property, said once more because it is far more selective than each.
+
+    A value lies within all bounds, or the thing has several values there. The bounds themselves are still asked for.
+    """
+    bounds: dict[Property, list[tuple[str, str]]] = defaultdict(list)
+    for query in queries:
+        if isinstance(query, Comparison) and query.relation in _ORDERED and query.property.path not in COLUMNS:
+            value = resolved(query.value, now)
+            if value is not None:
+                bounds[query.property].append(_range(query.relation, path_key(query.property.path) + VALUE, value))
+    for subject, ranges in bounds.items():
+        if len(ranges) > 1:
+            low, high = max(low for low, _ in ranges), min(high for _, high in ranges)
+            yield subject, _span_test(low, high, path_key(subject.path) + VALUE + MANY)
+
+
+def _span_test(low: str, high: str, many: str) -> KeyTest:
+    return lambda found: or_(and_(found.c.key >= low, found.c.key <= high), found.c.key == many)
+
+
+def _range(relation: str, prefix: str, value: str | float | bool) -> tuple[str, str]:  # noqa: FBT001 - a value
+    """The least and the greatest key that can fulfil the relation, both of the value's class."""
+    text = scalar_key(value)
+    middle = prefix + text
+    return (middle, _next_class(prefix + text[0])) if relation in {"gt", "ge"} else (prefix + text[0], middle)
+
+
 def _plain(part: _Part) -> Condition:
     return part.condition() if isinstance(part, _Keyed) else part
 
@@ -230,8 +262,18 @@ def _either(parts: Sequence[_Part]) -> _Part:
 def _within(areas: Iterable[Area]) -> KeyTest:
     return lambda found: or_(
         false(),
-        *(and_(found.c.key >= area.low, found.c.key < area.high, _of_feature(found, area)) for area in areas),
+        *(and_(found.c.key >= area.low, found.c.key < area.high, _inside(found, area)) for area in areas),
     )
+
+
+def _inside(found: FromClause, area: Area) -> Condition:
+    """What an area says beside its bounds."""
+    if not area.unless:
+        return _of_feature(found, area)
+    many = keys.alias()
+    marks = [path + VALUE + MANY for path in area.unless]
+    hidden = exists().where(many.c.thing_id == found.c.thing_id, _among(many.c.key, marks))
+    return and_(_of_feature(found, area), not_(hidden))
 
 
 def _of_feature(found: FromClause, area: Area) -> Condition:

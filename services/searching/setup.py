@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 from contextlib import AsyncExitStack
-from typing import Final
 
 from eventstore.pool import create_pool
-from projections.search.reader import SearchReader
+from projections.search.reader import SESSION, SearchReader
 from services.core import Core, now
 from services.searching.cursors import cursor_key
 from services.searching.searching import Searching
 from services.settings import Settings
 
-_PLANNED_ANEW: Final = {"plan_cache_mode": "force_custom_plan"}
-"""How many things have a value decides over the plan, so a plan without the values is worth little."""
-
 
 async def open_searching(stack: AsyncExitStack, settings: Settings, database_url: str, core: Core) -> Searching:
     """Search with connections of its own, so that slow questions never take those of the commands."""
-    pool = await create_pool(database_url, size=settings.search_pool_size, settings=_PLANNED_ANEW)
+    pool = await create_pool(database_url, size=settings.search_pool_size, settings=SESSION)
     stack.callback(pool.terminate)
     secret = settings.search_cursor_key
     return Searching(

@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 
 import orjson
+from sqlalchemy import delete
+from sqlalchemy import table as sql_table
 
 from eventstore.events import RecordedEvent, StreamName
 from eventstore.pool import Pool
@@ -44,6 +46,13 @@ class Searched:
         self.reader = SearchReader(pool)
         self._revisions: dict[str, int] = {}
         self._position = 0
+
+    async def clear(self) -> None:
+        """Begin anew, with a log of its own."""
+        for table in self.projection.tables:
+            await self.pool.execute(str(delete(sql_table(table))))
+        self.projection.forget()
+        self._revisions.clear()
 
     async def policy(self, *documents: JsonObject) -> None:
         await self.apply(*((f"policy:{document['policyId']}", "created", "/", document) for document in documents))
