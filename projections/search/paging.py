@@ -87,14 +87,11 @@ def _by_value(
         .where(condition, readable, value.c.key >= low, value.c.key < high, first_of_array)
         .order_by(value.c.key.desc() if order.descending else value.c.key, value.c.thing_id)
     )
-    # All that have a value, gathered once: from thing to thing it would take as many looks as there are things.
-    having = (
-        select(other.c.thing_id).where(other.c.key >= low, other.c.key < high).group_by(other.c.thing_id).subquery()
-    )
+    # A look per thing rather than a join: few hits cost few looks, and the walk ends with the page.
+    lowest = select(func.min(other.c.key)).where(of_thing).correlate(things).scalar_subquery()
     without = (
         select(things.c.thing_id, literal(None, Text))
-        .join_from(things, having, having.c.thing_id == things.c.thing_id, isouter=True)
-        .where(condition, or_(having.c.thing_id.is_(None), not_(readable)))
+        .where(condition, or_(lowest.is_(None), not_(readable)))
         .order_by(things.c.thing_id)
     )
     stages = [with_value, without] if order.descending else [without, with_value]

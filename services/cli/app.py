@@ -6,6 +6,7 @@ import typer
 
 from services.cli.events import events
 from services.cli.rebuild import rebuild
+from services.cli.search import search
 from services.cli.serve import migrate, serve
 from services.cli.status import status
 from services.cli.things import things
@@ -29,6 +30,7 @@ app.command("migrate")(migrate)
 app.add_typer(events, name="events")
 app.add_typer(things, name="thing")
 app.command("rebuild")(rebuild)
+app.command("search")(search)
 app.command("status")(status)
 
 
