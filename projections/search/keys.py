@@ -23,6 +23,7 @@ import math
 import re
 import struct
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Final
 
 from protocol.json import MISSING, JsonObject, JsonValue, Missing
@@ -101,18 +102,34 @@ def number_text(value: float) -> str:
     return digits + ("-" if rest < 0 else "/") + f"{min(max(rest + 0x8000, 0), 0xFFFF):04x}"
 
 
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """What went and what came between two documents of a thing: keys with their features, and paths to sort by."""
+
+    gone: set[tuple[str, str]]
+    come: set[tuple[str, str]]
+    lost_paths: set[str]
+    new_paths: set[str]
+
+
 def keys_of(document: JsonObject) -> set[tuple[str, str]]:
     """Every key of a thing with its feature column."""
-    return changed_keys({}, document)[1]
+    return changed_keys({}, document).come
 
 
-def changed_keys(before: JsonObject, after: JsonObject) -> tuple[set[tuple[str, str]], set[tuple[str, str]]]:
-    """What went and what came between two documents of a thing. Parts that both share are not looked at."""
+def changed_keys(before: JsonObject, after: JsonObject) -> Changes:
+    """The changes that lead from one document to the other. Parts that both share are not looked at."""
     gone: set[str] = set()
     come: set[str] = set()
     for root in ROOTS:
         _compare(before.get(root, MISSING), after.get(root, MISSING), root, gone, come)
-    return _rows(gone - come), _rows(come - gone)
+    had, has = _sortable(gone), _sortable(come)
+    return Changes(_rows(gone - come), _rows(come - gone), had - has, has - had)
+
+
+def _sortable(keys: Iterable[str]) -> set[str]:
+    """The paths at which there is a number, a string or a boolean."""
+    return {path for path, _, text in (key.partition(VALUE) for key in keys) if NUMBER <= text < LAST_CLASS}
 
 
 def _rows(keys: Iterable[str]) -> set[tuple[str, str]]:

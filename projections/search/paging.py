@@ -12,11 +12,13 @@ from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 from sqlalchemy import ColumnElement, Select, and_, case, exists, false, func, literal, not_, or_, select, true
+from sqlalchemy.sql.elements import True_
 from sqlalchemy.types import BigInteger, Text
 
 from projections.search.keys import LAST_CLASS, NUMBER, VALUE, path_key
 from projections.search.sql import COLUMNS, OPEN_TO_ALL, Compiler, Condition
 from projections.search.tables import keys, things
+from protocol.pointers import Pointer
 from protocol.rql.tree import Property
 
 SortValue: TypeAlias = str | int | None
@@ -50,17 +52,31 @@ def complete(orders: Sequence[Order]) -> tuple[Order, ...]:
     return (*kept, Order(THING_ID))
 
 
+def sorted_path(orders: Sequence[Order]) -> Pointer | None:
+    """The path in the documents that alone decides over the order, the tie break left out; none if it is not so."""
+    first = orders[0]
+    alone = len(orders) == 2 and first.property.path not in COLUMNS and not orders[1].descending
+    return first.property.path if alone else None
+
+
 def pages(
-    compiler: Compiler, condition: Condition, orders: Sequence[Order], *, after: Place | None, offset: int
+    compiler: Compiler,
+    condition: Condition,
+    orders: Sequence[Order],
+    *,
+    after: Place | None = None,
+    offset: int = 0,
+    everywhere: bool = False,
 ) -> Iterator[Select[tuple[object, ...]]]:
     """The statements whose rows, one after the other, are the hits in order; ``orders`` is complete.
 
     A row is the thing id and the sort values. Sorting by one value of the documents is two statements, with and without
-    a value, so that each can follow an index.
+    a value, so that each can follow an index; where every thing has one (``everywhere``), it is only the first.
     """
-    first = orders[0]
-    if len(orders) == 2 and first.property.path not in COLUMNS and not offset and not orders[1].descending:
-        yield from _by_value(compiler, condition, first, after)
+    if not offset and (path := sorted_path(orders)) is not None:
+        stages, with_value = _by_value(compiler, condition, orders[0], after)
+        spared = everywhere and _is_true(compiler.readable(path))
+        yield from (stage for stage in stages if stage is with_value or not spared)
         return
     sorted_by = [_value(compiler, order) for order in orders[:-1]]
     statement = select(things.c.thing_id, *sorted_by).where(condition)
@@ -73,7 +89,8 @@ def pages(
 
 def _by_value(
     compiler: Compiler, condition: Condition, order: Order, after: Place | None
-) -> Iterator[Select[tuple[object, ...]]]:
+) -> tuple[list[Select[tuple[object, ...]]], Select[tuple[object, ...]]]:
+    """The statements in their order, and which of them is that of things with a value."""
     low, high = _range(order.property)
     value = keys.alias("value")
     other = keys.alias()
@@ -106,7 +123,7 @@ def _by_value(
             behind = or_(beyond, and_(value.c.key == was, value.c.thing_id > after.thing_id))
             with_value = with_value.where(edge, behind)
             stages = [with_value, without] if order.descending else [with_value]
-    yield from stages
+    return stages, with_value
 
 
 def _range(subject: Property) -> tuple[str, str]:
@@ -130,9 +147,11 @@ def _value(compiler: Compiler, order: Order) -> ColumnElement[object]:
             .scalar_subquery()
         )
     readable = true() if path in OPEN_TO_ALL else compiler.readable(path)
-    if readable is not true() and str(readable) != str(true()):
-        found = case((readable, found))
-    return found
+    return found if _is_true(readable) else case((readable, found))
+
+
+def _is_true(condition: Condition) -> bool:
+    return isinstance(condition, True_)
 
 
 def _directed(value: ColumnElement[object], order: Order) -> ColumnElement[object]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import NamedTuple
@@ -11,7 +12,7 @@ from projections.cache import BoundedCache
 from projections.events import first_state, follow, freeze
 from projections.grouping import by_entity, namespace_of
 from projections.projection import NeedsRebuild
-from projections.search.keys import changed_keys, keys_of
+from projections.search.keys import Changes, changed_keys
 from projections.search.policies import PolicyRows
 from projections.statements import Connection, statement
 from protocol.json import JsonObject, parse
@@ -44,7 +45,7 @@ class SearchProjection:
 
     name = "search"
     version = 1
-    tables = ("search_things", "search_keys", "search_policies", "search_imports", "search_grants")
+    tables = ("search_things", "search_keys", "search_paths", "search_policies", "search_imports", "search_grants")
 
     def __init__(self, *, cache_bytes: int = 16 << 20) -> None:
         self._cache: BoundedCache[ThingRow] = BoundedCache(cache_bytes)
@@ -71,11 +72,15 @@ class SearchProjection:
         come: list[tuple[str, str, str]] = []
         rows: list[ThingRow] = []
         deleted: list[str] = []
+        paths: Counter[str] = Counter()
         for stream, group in groups.items():
             thing_id = stream.removeprefix(_THING)
-            row, (lost, found) = _after(thing_id, before.get(thing_id), group)
-            gone.extend((thing_id, key, feature) for key, feature in lost)
-            come.extend((thing_id, key, feature) for key, feature in found)
+            row, changes = _after(thing_id, before.get(thing_id), group)
+            gone.extend((thing_id, key, feature) for key, feature in changes.gone)
+            come.extend((thing_id, key, feature) for key, feature in changes.come)
+            paths.update(changes.new_paths)
+            paths.subtract(changes.lost_paths)
+            paths[""] += (row is not None) - (thing_id in before)
             if row is not None:
                 rows.append(row)
             elif thing_id in before:
@@ -85,6 +90,7 @@ class SearchProjection:
         await _write(connection, "upsert_search_things", rows)
         if deleted:
             await connection.execute(statement("delete_search_things"), deleted)
+        await _count(connection, {path: more for path, more in paths.items() if more})
         self._remember(rows, groups)
 
     def _remember(self, rows: Iterable[ThingRow], groups: Iterable[StreamName]) -> None:
@@ -112,13 +118,8 @@ class SearchProjection:
         return rows
 
 
-Keys = set[tuple[str, str]]
-
-
-def _after(
-    thing_id: str, before: ThingRow | None, events: Sequence[RecordedEvent]
-) -> tuple[ThingRow | None, tuple[Keys, Keys]]:
-    """The row that the events lead to, none for a deleted thing, and the keys that went and came."""
+def _after(thing_id: str, before: ThingRow | None, events: Sequence[RecordedEvent]) -> tuple[ThingRow | None, Changes]:
+    """The row that the events lead to, none for a deleted thing, and what changed for search."""
     first, last = events[0], events[-1]
     _check(before, first, last, len(events))
     if last.revision == 1 and (verbatim := first_state(first)) is not None:
@@ -135,7 +136,7 @@ def _after(
                 modified=at,
                 state=verbatim,
             )
-            return row, (set(), keys_of(document))
+            return row, changed_keys({}, document)
     was = None if before is None else _thaw(first.stream, before)
     state = was
     for event in events:
@@ -190,6 +191,14 @@ def _thaw(stream: StreamName, row: ThingRow) -> ThingState:
 
 def _moment(text: str) -> datetime:
     return parse_time(text) or datetime.min.replace(tzinfo=UTC)
+
+
+async def _count(connection: Connection, paths: Mapping[str, int]) -> None:
+    if paths:
+        await connection.execute(statement("count_search_paths"), list(paths), list(paths.values()))
+        fewer = [path for path, more in paths.items() if more < 0]
+        if fewer:
+            await connection.execute(statement("forget_search_paths"), fewer)
 
 
 async def _write(connection: Connection, name: str, rows: Sequence[tuple[object, ...]]) -> None:

@@ -14,11 +14,13 @@ from sqlalchemy.dialects.postgresql.asyncpg import dialect
 
 from eventstore.errors import StoreUnavailable, translated
 from projections.search.grants import read_class
-from projections.search.paging import Order, Place, complete, pages
+from projections.search.keys import path_key
+from projections.search.paging import Order, Place, complete, pages, sorted_path
 from projections.search.readers import Readers, readers_of
 from projections.search.sql import Compiler, Condition, in_namespaces
 from projections.search.tables import things
 from projections.statements import Connection, Pool, statement
+from protocol.pointers import Pointer
 from protocol.rql.tree import Query
 
 _DIALECT = dialect(paramstyle="numeric_dollar")  # type: ignore[no-untyped-call]  # SQLAlchemy leaves it untyped
@@ -79,12 +81,10 @@ class SearchReader:
         """The hits behind a place or offset, at most ``size``; one more is looked for to know whether there are."""
         rows: list[Record] = []
         async with self._asking() as connection:
-            compiler, condition = await self._prepared(connection, question)
-            if condition is not None:
-                for found in pages(compiler, condition, complete(orders), after=after, offset=offset):
-                    rows += await _fetch(connection, found.limit(size + 1 - len(rows)), timeout)
-                    if len(rows) > size:
-                        break
+            for found in await self.statements(connection, question, complete(orders), after=after, offset=offset):
+                rows += await _fetch(connection, found.limit(size + 1 - len(rows)), timeout)
+                if len(rows) > size:
+                    break
         last = rows[size - 1] if len(rows) > size else None
         place = None if last is None else Place(values=tuple(last)[1:], thing_id=last[0])
         return Hits(thing_ids=tuple(row[0] for row in rows[:size]), next=place)
@@ -98,6 +98,22 @@ class SearchReader:
             counting = select(func.count()).select_from(things).where(condition)
             ((number,),) = await _fetch(connection, counting, timeout)
             return int(number)
+
+    async def statements(
+        self,
+        connection: Connection,
+        question: Question,
+        orders: Sequence[Order],
+        *,
+        after: Place | None = None,
+        offset: int = 0,
+    ) -> list[Select[Any]]:
+        """What has to be asked, one after the other, until a page is full; ``orders`` is complete."""
+        compiler, condition = await self._prepared(connection, question)
+        if condition is None:
+            return []
+        everywhere = await _all_have(connection, sorted_path(orders))
+        return list(pages(compiler, condition, orders, after=after, offset=offset, everywhere=everywhere))
 
     async def _prepared(self, connection: Connection, question: Question) -> tuple[Compiler, Condition | None]:
         """What to ask on behalf of the caller; nothing for a caller who may read nothing."""
@@ -121,12 +137,23 @@ class SearchReader:
 
 
 async def _fetch(connection: Connection, asked: Select[Any], timeout: float) -> list[Record]:  # noqa: ASYNC109 - the driver's
+    text, values = written(asked)
+    rows: list[Record] = await connection.fetch(text, *values, timeout=timeout)
+    return rows
+
+
+def written(asked: Select[Any]) -> tuple[str, list[Any]]:
+    """The statement as the driver takes it, with its arguments."""
     compiled = asked.compile(dialect=_DIALECT)
     values = compiled.construct_params()
-    rows: list[Record] = await connection.fetch(
-        str(compiled), *(values[name] for name in compiled.positiontup or ()), timeout=timeout
-    )
-    return rows
+    return str(compiled), [values[name] for name in compiled.positiontup or ()]
+
+
+async def _all_have(connection: Connection, path: Pointer | None) -> bool:
+    if path is None:
+        return False
+    found: bool = await connection.fetchval(statement("all_have_search_path"), path_key(path))
+    return found
 
 
 async def _readers(connection: Connection, subjects: Sequence[str]) -> Readers:

@@ -18,6 +18,7 @@ STATEMENTS = (
     "search_things_by_created_1",
     "search_keys_1",
     "search_keys_by_key_1",
+    "search_paths_1",
     "search_policies_1",
     "search_imports_1",
     "search_imports_of_1",

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import orjson
-from sqlalchemy import delete
+from sqlalchemy import Select, delete
 from sqlalchemy import table as sql_table
 
 from eventstore.events import RecordedEvent, StreamName
 from eventstore.pool import Pool
-from projections.search.paging import Order, Place
+from projections.search.paging import Order, Place, complete
 from projections.search.projection import SearchProjection
-from projections.search.reader import Hits, Question, SearchReader
+from projections.search.reader import Hits, Question, SearchReader, written
+from projections.statements import Connection
 from protocol.json import JsonObject, JsonValue
 from protocol.rql.parsing import parse_query
 from protocol.rql.tree import Property, Query
@@ -57,7 +59,7 @@ class Searched:
     async def policy(self, *documents: JsonObject) -> None:
         await self.apply(*((f"policy:{document['policyId']}", "created", "/", document) for document in documents))
 
-    async def things(self, *documents: JsonObject) -> None:
+    async def things(self, *documents: Mapping[str, Any]) -> None:
         """New things; they have the open policy unless they name another."""
         await self.apply(
             *(
@@ -68,9 +70,18 @@ class Searched:
 
     async def apply(self, *changes: tuple[str, str, str, object]) -> None:
         """Stream, type, path, value (``...`` for none) of events that are one batch."""
-        events = [self._recorded(*change) for change in changes]
         async with self.pool.acquire() as connection, connection.transaction():
-            await self.projection.apply(connection, events)
+            await self.projection.apply(connection, self.recorded(*changes))
+
+    def recorded(self, *changes: tuple[str, str, str, object]) -> list[RecordedEvent]:
+        return [self._recorded(*change) for change in changes]
+
+    async def plans(self, rql: str | None, sort: str) -> list[list[str]]:
+        """The plans of the statements that a page takes."""
+        orders = complete(_orders(sort))
+        async with self.pool.acquire() as connection:
+            statements = await self.reader.statements(connection, question(rql), orders)
+            return [await explained(connection, statement) for statement in statements]
 
     async def find(
         self, rql: str | Query | None = None, *, by: tuple[str, ...] = (ALICE,), sort: str = ""
@@ -88,11 +99,8 @@ class Searched:
         namespaces: tuple[str, ...] | None = None,
         offset: int = 0,
     ) -> Hits:
-        orders = [
-            Order(Property(tuple(part[1:].split("/"))), descending=part[0] == "-") for part in sort.split(",") if part
-        ]
         return await self.reader.page(
-            question(rql, by, namespaces), orders=orders, size=size, after=after, offset=offset
+            question(rql, by, namespaces), orders=_orders(sort), size=size, after=after, offset=offset
         )
 
     async def count(self, rql: str | Query | None = None, *, by: tuple[str, ...] = (ALICE,)) -> int:
@@ -112,6 +120,16 @@ class Searched:
             recorded_at=NOW + timedelta(milliseconds=self._position),
             command_id=None,
         )
+
+
+def _orders(sort: str) -> list[Order]:
+    return [Order(Property(tuple(part[1:].split("/"))), descending=part[0] == "-") for part in sort.split(",") if part]
+
+
+async def explained(connection: Connection, asked: Select[Any]) -> list[str]:
+    """The lines of a statement's plan for a page of 25."""
+    text, values = written(asked.limit(26))
+    return [row[0] for row in await connection.fetch("EXPLAIN " + text, *values)]
 
 
 def question(
