@@ -53,9 +53,10 @@ class Surroundings:
         """The state of a policy has changed."""
         self._governed.clear()
 
-    def of(self, command: Command, subjects: tuple[str, ...]) -> Surrounding | tuple[StreamName, ...]:
-        """The surrounding of a command, or the streams to learn first; its own entity's must be known."""
-        state = self._states[stream_name(command.entity_id)]
+    def of(
+        self, command: Command, state: EntityState | None, subjects: tuple[str, ...]
+    ) -> Surrounding | tuple[StreamName, ...]:
+        """The surrounding of a command on an entity in this state, or the streams to learn first."""
         policy_id = None if state is None else governing_policy(state)
         key = (policy_id, subjects)
         governed = self._governed.get(key)
