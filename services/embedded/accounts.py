@@ -13,6 +13,7 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -70,6 +71,8 @@ def remove_server_folder(home: Path, name: str) -> None:
     shutil.rmtree(real, ignore_errors=True)
     if place.is_symlink():
         place.unlink()
+        with suppress(OSError):  # other homes have folders there
+            SYSTEM_FOLDER.rmdir()
 
 
 def system_account() -> Account:
