@@ -43,6 +43,12 @@ def programs_home() -> Path:
     return PROJECT / os.environ.get("TWINLOG_HOME", ".twinlog")
 
 
+def other_postgres() -> Path | None:
+    """The binaries to test with instead of the wheel's newest: another version of PostgreSQL."""
+    folder = os.environ.get("TWINLOG_TEST_POSTGRES")
+    return Path(folder) if folder else None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
     """What the keeper says: a server's URL, or why there is none."""
@@ -94,7 +100,7 @@ class Keeper:
 
     async def _the_postgres(self) -> EmbeddedPostgres:
         if self._postgres is None:
-            server = EmbeddedPostgres(self._home, settings=TEST_SETTINGS)
+            server = EmbeddedPostgres(self._home, settings=TEST_SETTINGS, binaries=other_postgres())
             await server.start()
             try:
                 await server.create_database(TEMPLATE)

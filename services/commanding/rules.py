@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from eventstore.events import StreamName
+from protocol.context import Context
 from protocol.decision import Decision
 from protocol.entities import EntityState, respond
 from protocol.errors import SignalUnsupported
@@ -12,7 +13,6 @@ from protocol.identifiers import EntityId, ThingId
 from protocol.policies.state import PolicyState
 from protocol.signals import Command, Response
 from protocol.streams import stream_of
-from protocol.things.context import Context
 from protocol.things.creation import entities_needed
 from protocol.things.decide import decide
 
