@@ -24,6 +24,8 @@ States: TypeAlias = Mapping[PolicyId, PolicyState | None]
 class Limits:
     """What an operator decides: sizes in characters of JSON, nesting counted from the root, and rules for policies.
 
+    ``drop_emptied``: whether the objects that patch conditions leave without a member are taken out of the patch too.
+
     ``root_policies`` are pairs of a namespace pattern and the policy whose implicit entries are added to every policy
     in these namespaces (documentation page *basic-policy*, namespace root policies).
     """
@@ -31,6 +33,7 @@ class Limits:
     thing_characters: int = 102_400
     policy_characters: int = 102_400
     depth: int = 64
+    drop_emptied: bool = False
     granularity: Granularity = field(default_factory=Granularity)
     prevents_lockout: bool = True
     root_policies: tuple[tuple[str, PolicyId], ...] = ()

@@ -7,7 +7,11 @@
              | "in" "(" property "," value { "," value } ")"
 
 Blanks may stand around the whole query and around the queries inside ``and``, ``or`` and ``not``, and nowhere else but
-in strings. An error says where it is and what was expected there.
+in strings and keys. An error says where it is and what was expected there.
+
+Departures from Ditto's Java: ``not`` takes several queries, and then says that none of them holds, as the
+documentation of its hosted product writes it; ``namespace`` and ``_namespace`` both work everywhere; ``features`` and
+``_metadata`` as a whole may be asked for by ``exists`` and ``empty``.
 """
 
 from __future__ import annotations
@@ -19,11 +23,17 @@ from typing import Final, get_args
 
 from protocol.errors import RqlExpressionInvalid
 from protocol.rql.literals import read_value
-from protocol.rql.names import read_property
+from protocol.rql.names import check_has_values, read_property
 from protocol.rql.tree import And, Comparison, Empty, Exists, In, Not, Or, Property, Query, Relation, Value
 
 MAX_LENGTH: Final = 16_384
+"""Characters of one expression."""
+
 MAX_DEPTH: Final = 32
+"""Queries inside queries."""
+
+MAX_REMEMBERED: Final = 1_024
+"""Longer texts are read anew each time, so that nobody can fill the memory with their trees."""
 
 _RELATIONS: Final[dict[str, Relation]] = {name: name for name in get_args(Relation)}
 _LOGIC: Final[dict[str, Callable[[tuple[Query, ...]], Query]]] = {"and": And, "or": Or, "not": Not}
@@ -33,9 +43,12 @@ _name = re.compile(r"[A-Za-z]*")
 _blanks = re.compile(r"[ \t\r\n]*")
 
 
-@lru_cache(maxsize=4_096)
 def parse_query(text: str) -> Query:
     """The query that the text spells. Raises ``RqlExpressionInvalid`` (400) with the place and what was expected."""
+    return _remembered(text) if len(text) <= MAX_REMEMBERED else _parsed(text)
+
+
+def _parsed(text: str) -> Query:
     if len(text) > MAX_LENGTH:
         raise RqlExpressionInvalid(f"The expression has {len(text)} characters; {MAX_LENGTH} are the limit.")
     reader = _Reader(text)
@@ -43,6 +56,9 @@ def parse_query(text: str) -> Query:
     if reader.at < len(text):
         raise reader.fault("the end of the expression")
     return query
+
+
+_remembered = lru_cache(maxsize=1_024)(_parsed)
 
 
 class _Reader:
@@ -76,10 +92,13 @@ class _Reader:
         return _LOGIC[name](tuple(queries))
 
     def _statement(self, name: str) -> Query:
-        subject = self._property()
+        start = self.at
+        subject, self.at = read_property(self.text, self.at, self.fault)
         if name in _TESTS:
             return _TESTS[name](subject)
+        check_has_values(subject, start, self.fault)
         self._take(",")
+        start = self.at
         values = [self._value()]
         if name == "in":
             while self._ahead(","):
@@ -87,12 +106,8 @@ class _Reader:
                 values.append(self._value())
             return In(subject, tuple(values))
         if name in {"like", "ilike"} and not isinstance(values[0], str):
-            raise self.fault(f"a string as the pattern of {name}, before here")
+            raise self.fault(f"a string as the pattern of {name}", start)
         return Comparison(_RELATIONS[name], subject, values[0])
-
-    def _property(self) -> Property:
-        subject, self.at = read_property(self.text, self.at, self.fault)
-        return subject
 
     def _value(self) -> Value:
         value, self.at = read_value(self.text, self.at, self.fault)
