@@ -64,7 +64,9 @@ class Context:
     """What a decision may know beside the command and its entity.
 
     ``subjects`` are the authenticated ones, the first being the default subject. ``policies`` and ``things`` hold what
-    was asked for beforehand, with ``None`` for what does not exist. ``compile`` may remember what it made.
+    was asked for beforehand, with ``None`` for what does not exist. ``governing`` is the policy that governs the entity
+    today, which neither the state that the caller may see nor that of the past has to tell; ``None`` where nobody is
+    asked for permissions. ``compile`` may remember what it made.
     """
 
     now: datetime
@@ -72,6 +74,7 @@ class Context:
     policies: States = field(default_factory=dict)
     things: Mapping[ThingId, ThingState | None] = field(default_factory=dict)
     limits: Limits = DEFAULT_LIMITS
+    governing: PolicyId | None = None
     compile: Callable[[PolicyState, States, tuple[PolicyId, ...]], Enforcer] = compiled_policy
 
     def policy(self, policy_id: PolicyId) -> PolicyState | None:

@@ -70,6 +70,17 @@ def check(command: Command, thing: ThingState | None, context: Context) -> None:
             raise ConditionFailed(text)
 
 
+def check_of_many(headers: Headers) -> None:
+    """Raise if a query of several things, each of which is asked by itself, has a condition that cannot be read.
+
+    The channel cannot be chosen for several things at once.
+    """
+    if LIVE_CONDITION in headers:
+        raise LiveChannelConditionNotAllowed
+    if CONDITION in headers:
+        parse_query(str(headers[CONDITION]))
+
+
 def channel_headers(command: Command, thing: ThingState, context: Context) -> Headers:
     """What the answer to a query says about its channel, if the caller left the choice to a condition.
 
@@ -143,10 +154,10 @@ class _Asked:
 
 
 def _permissions(thing: ThingState, context: Context) -> PermissionTree | None:
-    """What the caller may read; nothing if no policy is enforced here, which a decision without policies says."""
-    if not context.policies:
+    """What the caller may read; ``None`` where permissions are no matter."""
+    if context.governing is None:
         return None
-    enforcer = context.enforcer(thing.policy_id)
+    enforcer = context.enforcer(context.governing)
     if enforcer is None:
         return PermissionTree((), "READ")
     return enforcer.tree(context.subjects, "READ", "thing", thing.thing_id.namespace)

@@ -42,7 +42,8 @@ def readable(scenario: Scenario, *grants: str, revokes: tuple[str, ...] = ()) ->
         "entries": {"reader": {"subjects": {ALICE: {"type": "test"}}, "resources": resources}},
     }
     policy = PolicyState(policy_id=PolicyId(PUMP), document=document, revision=1, created=NOON, modified=NOON)
-    return replace(scenario, context=replace(scenario.context, policies={PolicyId(PUMP): policy}))
+    context = replace(scenario.context, governing=PolicyId(PUMP), policies={PolicyId(PUMP): policy})
+    return replace(scenario, context=context)
 
 
 @pytest.mark.parametrize(("verb", "value"), ALL)
@@ -150,7 +151,7 @@ def test_all_features_can_be_asked_by_whoever_reads_that_part_of_each() -> None:
 
 
 def test_a_condition_under_a_policy_that_is_not_there_is_false() -> None:
-    gone = THING.with_policy("farm.one:pump-7", gone=True)
+    gone = replace(THING, context=replace(THING.context, governing=PolicyId(PUMP)))
     gone.when("modify", HERE, 2, headers=condition("eq(attributes/a,1)")).refused(*FAILED)
 
 
