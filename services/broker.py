@@ -24,12 +24,14 @@ class Broker:
     consumer: CommandConsumer
     publisher: EventPublisher
     reader: CheckpointedReader
+    consumes: bool
+    publishes: bool
 
-    def work(self, *, consumer: bool, publisher: bool) -> Iterator[tuple[str, Coroutine[object, object, None]]]:
+    def work(self) -> Iterator[tuple[str, Coroutine[object, object, None]]]:
         """What has to run for as long as the process does."""
-        if consumer:
+        if self.consumes:
             yield "amqp consumer", self.consumer.run()
-        if publisher:
+        if self.publishes:
             yield "amqp publisher", self.reader.run(self.publisher.work)
 
     async def stop(self, seconds: float) -> None:
@@ -37,12 +39,19 @@ class Broker:
         await self.consumer.stop(seconds)
 
     async def problem(self) -> str | None:
-        """Why messages do not flow; nothing when they do."""
+        """Why no commands are taken; nothing when they are, or when that is not this process's role.
+
+        The publisher connects only while it is its turn, so that it says nothing about readiness.
+        """
+        if not self.consumes:
+            return None
         return None if self.consumer.ready else self.consumer.link.problem or "is not connected yet"
 
 
-def open_broker(settings: Settings, url: str, core: Core) -> Broker:
-    """The AMQP side over the core; connects when its work runs."""
+def open_broker(settings: Settings, url: str, core: Core, roles: frozenset[str]) -> Broker | None:
+    """The AMQP side over the core, if it is a role of this process; connects when its work runs."""
+    if not roles & {"amqp", "publisher"}:
+        return None
     meters = Meters(core.metrics)
     topology = Topology(
         commands=settings.amqp_commands,
@@ -63,7 +72,9 @@ def open_broker(settings: Settings, url: str, core: Core) -> Broker:
         _link(url, topology, "events", meters), envelope_of=envelope_of, head=core.store.head, meters=meters
     )
     reader = CheckpointedReader(core.pool, core.store, name=PUBLISHER)
-    return Broker(consumer=consumer, publisher=publisher, reader=reader)
+    return Broker(
+        consumer=consumer, publisher=publisher, reader=reader, consumes="amqp" in roles, publishes="publisher" in roles
+    )
 
 
 def _link(url: str, topology: Topology, name: str, meters: Meters) -> Link:

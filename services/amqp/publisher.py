@@ -148,12 +148,17 @@ def _label(stream: str) -> str:
     return stream if len(stream.encode()) <= 230 else hashed(stream)
 
 
+def message_id(event: RecordedEvent) -> str:
+    """The same for every publication of the event, so that a consumer can drop repeats."""
+    return f"{_label(event.stream)}@{event.revision}"
+
+
 def event_properties(event: RecordedEvent) -> bytes:
     """Properties of a published event: enough for a consumer to drop repeats without reading the body."""
     return persistent_properties(
         content_type=_TYPE,
         headers=event_headers(event.stream, event.revision, event.position),
-        message_id=f"{_label(event.stream)}@{event.revision}",
+        message_id=message_id(event),
         timestamp=int(event.recorded_at.timestamp()),
         message_type=event.type,
     )
