@@ -13,6 +13,16 @@ from protocol.rql.tree import Property
 ROOTS: Final = frozenset({"thingId", "policyId", "definition", "_revision", "_modified", "_created", "_namespace"})
 """Properties that are one name; ``namespace`` is another spelling of ``_namespace``."""
 
+PLACEHOLDERS: Final = frozenset(
+    {
+        *(f"topic:{part}" for part in ("full", "namespace", "entityName", "group", "channel", "criterion")),
+        *("topic:action", "topic:subject", "topic:action-subject", "resource:type", "resource:path", "feature:id"),
+        *("entity:id", "entity:namespace", "entity:name", "thing:id", "thing:namespace", "thing:name"),
+    }
+)
+"""What filters of events and messages may ask about the message itself, beside ``header:<name>``."""
+
+_header = re.compile(r"header:[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _text = re.compile(r'(?:[^,)"\\]|\\.)+', re.DOTALL)
 
 
@@ -38,9 +48,22 @@ def read_property(text: str, start: int, fault: Fault) -> tuple[Property, int]:
     return Property(path), found.end()
 
 
+def read_filter_property(text: str, start: int, fault: Fault) -> tuple[Property, int]:
+    """Like ``read_property``, but ``PLACEHOLDERS`` and ``header:<name>`` are properties of one key too.
+
+    Source: Ditto documentation, page *basic-changenotifications*. Names of headers are lower case.
+    """
+    found = _text.match(text, start)
+    if found is not None and found[0] in PLACEHOLDERS:
+        return Property((found[0],)), found.end()
+    if found is not None and _header.fullmatch(found[0]):
+        return Property((found[0].lower(),)), found.end()
+    return read_property(text, start, fault)
+
+
 def check_has_values(subject: Property, start: int, fault: Fault) -> None:
     """Raise ``fault`` if the property is always an object, which can exist or be empty, but not be compared."""
-    if not _has_values(subject.path):
+    if _is_object(subject.path):
         raise fault("a property that is compared to a value; an object is asked for by exists or empty", start)
 
 

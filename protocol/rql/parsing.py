@@ -18,12 +18,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from functools import lru_cache
-from typing import Final, get_args
+from functools import lru_cache, partial
+from typing import Final, TypeAlias, get_args
 
 from protocol.errors import RqlExpressionInvalid
-from protocol.rql.literals import read_value
-from protocol.rql.names import check_has_values, read_property
+from protocol.rql.literals import Fault, read_value
+from protocol.rql.names import check_has_values, read_filter_property, read_property
 from protocol.rql.tree import And, Comparison, Empty, Exists, In, Not, Or, Property, Query, Relation, Value
 
 MAX_LENGTH: Final = 16_384
@@ -39,6 +39,8 @@ _RELATIONS: Final[dict[str, Relation]] = {name: name for name in get_args(Relati
 _LOGIC: Final[dict[str, Callable[[tuple[Query, ...]], Query]]] = {"and": And, "or": Or, "not": Not}
 _TESTS: Final[dict[str, Callable[[Property], Query]]] = {"exists": Exists, "empty": Empty}
 _OPERATORS: Final = (*_LOGIC, *_RELATIONS, "in", *_TESTS)
+ReadProperty: TypeAlias = Callable[[str, int, Fault], tuple[Property, int]]
+
 _name = re.compile(r"[A-Za-z]*")
 _blanks = re.compile(r"[ \t\r\n]*")
 
@@ -48,10 +50,18 @@ def parse_query(text: str) -> Query:
     return _remembered(text) if len(text) <= MAX_REMEMBERED else _parsed(text)
 
 
-def _parsed(text: str) -> Query:
+def parse_filter(text: str) -> Query:
+    """Like ``parse_query``, for filters of events and messages: they may use placeholders such as ``topic:action``.
+
+    To match it, a document has a member of that very name, beside those of a thing.
+    """
+    return _remembered_filter(text) if len(text) <= MAX_REMEMBERED else _parsed(text, read_filter_property)
+
+
+def _parsed(text: str, read: ReadProperty = read_property) -> Query:
     if len(text) > MAX_LENGTH:
         raise RqlExpressionInvalid(f"The expression has {len(text)} characters; {MAX_LENGTH} are the limit.")
-    reader = _Reader(text)
+    reader = _Reader(text, read)
     query = reader.query(depth=0)
     if reader.at < len(text):
         raise reader.fault("the end of the expression")
@@ -59,13 +69,15 @@ def _parsed(text: str) -> Query:
 
 
 _remembered = lru_cache(maxsize=1_024)(_parsed)
+_remembered_filter = lru_cache(maxsize=1_024)(partial(_parsed, read=read_filter_property))
 
 
 class _Reader:
     """A place in the text, moving forward."""
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, read: ReadProperty) -> None:
         self.text = text
+        self.read_property = read
         self.at = 0
 
     def query(self, depth: int) -> Query:
@@ -93,7 +105,7 @@ class _Reader:
 
     def _statement(self, name: str) -> Query:
         start = self.at
-        subject, self.at = read_property(self.text, self.at, self.fault)
+        subject, self.at = self.read_property(self.text, self.at, self.fault)
         if name in _TESTS:
             return _TESTS[name](subject)
         check_has_values(subject, start, self.fault)

@@ -70,6 +70,18 @@ async def test_of_several_things_those_are_shown_that_are_as_wanted(pump: Client
     assert (await pump("GET", f"{path}&live-channel-condition={FALSE}")).status == 405
 
 
+async def test_a_listing_of_a_namespace_has_no_condition(pump: Client) -> None:
+    reply = await pump("GET", f"/api/2/things?condition={FALSE}")
+    assert (reply.status, reply.error) == (400, "command.headers.invalid")
+
+
+async def test_the_past_is_asked_as_it_was(pump: Client) -> None:
+    await pump("PUT", MAKER, "B")
+    headers = {"at-historical-revision": "1", "condition": 'eq(attributes/maker,"ACME")'}
+    assert (await pump("GET", PUMP, headers=headers)).status == 200
+    assert (await pump("GET", PUMP, headers={**headers, "at-historical-revision": "2"})).status == 412
+
+
 async def test_a_patch_is_cut_down_to_the_places_whose_conditions_hold(pump: Client) -> None:
     conditions = {"attributes/maker": FALSE, "features/motor/properties/rpm": TRUE, "/attributes/deep/a": FALSE}
     patch = {

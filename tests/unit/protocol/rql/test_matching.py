@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from protocol.json import JsonObject
 from protocol.rql.matching import TooCostly, matches
-from protocol.rql.parsing import parse_query
+from protocol.rql.parsing import parse_filter, parse_query
 from protocol.rql.patterns import is_like
 from protocol.rql.tree import Query
 from tests.unit.protocol.rql.queries import PATTERNS, QUERIES, THINGS
@@ -170,3 +170,11 @@ def test_a_query_that_would_look_at_too_much_is_given_up(term: str, value: objec
     with pytest.raises(TooCostly):
         matches(query, {"attributes": {"a": value}}, now=NOON)  # type: ignore[dict-item] # JSON, whatever it is
     assert time.process_time() - started < 5
+
+
+def test_a_filter_looks_at_the_message_beside_the_thing() -> None:
+    message: JsonObject = {"topic:action": "merged", "resource:path": "/features/motor/properties", "header:x": "1"}
+    query = parse_filter('and(in(topic:action,"modified","merged"),like(resource:path,"/features/motor*"))')
+    assert matches(query, {**THING, **message}, now=NOON)
+    assert not matches(query, {**THING, **message, "topic:action": "deleted"}, now=NOON)
+    assert matches(parse_filter('and(eq(header:X,"1"),not(exists(header:y)))'), {**THING, **message}, now=NOON)

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from protocol.errors import RqlExpressionInvalid
-from protocol.rql.parsing import MAX_DEPTH, MAX_LENGTH, parse_query
+from protocol.rql.parsing import MAX_DEPTH, MAX_LENGTH, parse_filter, parse_query
 from protocol.rql.printing import print_query
 from protocol.rql.tree import And, Comparison, Exists, In, Not, Property, Query, properties
 from tests.unit.protocol.rql.queries import SPELLINGS
@@ -158,3 +158,22 @@ def test_any_text_is_a_query_or_a_mistake(text: str) -> None:
     except RqlExpressionInvalid:
         return
     assert repr(parse_query(print_query(query))) == repr(query)
+
+
+@pytest.mark.parametrize(
+    "name", ["topic:action", "topic:action-subject", "resource:path", "entity:id", "feature:id", "header:x-Custom"]
+)
+def test_only_filters_ask_about_the_message(name: str) -> None:
+    text = f'in({name},"modified","merged")'
+    query = parse_filter(text)
+    placeholder = name.lower() if name.startswith("header:") else name
+    assert query == In(Property((placeholder,)), ("modified", "merged"))
+    assert parse_filter(print_query(query)) == query
+    for refuses in (parse_query, lambda unknown: parse_filter(unknown.replace(":", ":no/"))):
+        with pytest.raises(RqlExpressionInvalid, match="a property that things have"):
+            refuses(text)
+
+
+def test_filters_ask_about_things_too() -> None:
+    text = 'and(exists(attributes/a),like(resource:path,"/features/motor*"))'
+    assert parse_filter(text) == And((Exists(A), Comparison("like", Property(("resource:path",)), "/features/motor*")))
