@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Coroutine, Iterator
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
+from eventstore.events import RecordedEvent
 from projections.consumers import CheckpointedReader
+from protocol.context import DEFAULT_LIMITS
 from services.amqp.connection import Link, LinkState
 from services.amqp.consumer import CommandConsumer
 from services.amqp.envelopes import DittoMapper, envelope_of
@@ -13,6 +16,7 @@ from services.amqp.identity import Identity
 from services.amqp.meters import PUBLISHER, Meters
 from services.amqp.publisher import EventPublisher
 from services.amqp.topology import Topology
+from services.amqp.visibility import Visibility
 from services.core import Core, now
 from services.settings import Settings
 
@@ -48,8 +52,13 @@ class Broker:
         return None if self.consumer.ready else self.consumer.link.problem or "is not connected yet"
 
 
-def open_broker(settings: Settings, url: str, core: Core, roles: frozenset[str]) -> Broker | None:
-    """The AMQP side over the core, if it is a role of this process; connects when its work runs."""
+def open_broker(
+    settings: Settings, url: str, core: Core, roles: frozenset[str], *, api_user: str | None = None
+) -> Broker | None:
+    """The AMQP side over the core, if it is a role of this process; connects when its work runs.
+
+    ``api_user`` is the user of the API whom the broker's own user stands for, see ``known_users``.
+    """
     if not roles & {"amqp", "publisher"}:
         return None
     meters = Meters(core.metrics)
@@ -63,18 +72,45 @@ def open_broker(settings: Settings, url: str, core: Core, roles: frozenset[str])
         _link(url, topology, "commands", meters),
         commanding=core.commanding,
         mapper=DittoMapper(),
-        identity=Identity(settings.amqp_subjects, settings.amqp_default_subjects),
+        identity=Identity(
+            settings.amqp_subjects, settings.amqp_default_subjects, known=known_users(settings, url, api_user)
+        ),
         clock=now,
         meters=meters,
         prefetch=settings.amqp_prefetch,
     )
     publisher = EventPublisher(
-        _link(url, topology, "events", meters), envelope_of=envelope_of, head=core.store.head, meters=meters
+        _link(url, topology, "events", meters),
+        envelope_of=envelope_of,
+        head=core.store.head,
+        meters=meters,
+        visible=_visible(settings, core),
     )
     reader = CheckpointedReader(core.pool, core.store, name=PUBLISHER)
     return Broker(
         consumer=consumer, publisher=publisher, reader=reader, consumes="amqp" in roles, publishes="publisher" in roles
     )
+
+
+def _visible(settings: Settings, core: Core) -> Callable[[RecordedEvent], Awaitable[RecordedEvent | None]] | None:
+    """What the audience of the exchange may see; nothing to ask when it carries everything."""
+    if not settings.amqp_event_subjects:
+        return None
+    return Visibility(core.store, settings.amqp_event_subjects, DEFAULT_LIMITS).of
+
+
+def known_users(settings: Settings, url: str, api_user: str | None) -> dict[str, tuple[str, ...]]:
+    """The broker's users who are somebody of the API: only the made-up one of our own broker.
+
+    On a fresh machine the user of the API and the user of the private broker are both made up on the first start and
+    kept in the same data folder, so whoever has one has the other: they are one operator, and a thing created over
+    HTTP can be updated over AMQP at once. As soon as a broker or users are set from outside, nothing is assumed:
+    policies name ``amqp:<user>``, or ``TWINLOG_AMQP_SUBJECTS`` says otherwise.
+    """
+    user = urlsplit(url).username
+    if api_user is None or user is None or settings.amqp_url is not None:
+        return {}
+    return {user: (f"{settings.basic_subject_prefix}:{api_user}",)}
 
 
 def _link(url: str, topology: Topology, name: str, meters: Meters) -> Link:

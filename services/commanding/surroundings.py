@@ -90,7 +90,7 @@ class Surroundings:
         self, entities: Iterable[EntityId], subjects: tuple[str, ...], governing: PolicyId | None
     ) -> Surrounding | tuple[StreamName, ...]:
         """Everything known about these entities and the policies behind them."""
-        gathered = _Gathered(self._states)
+        gathered = Gathered(self._states)
         for entity_id in entities:
             gathered.add(entity_id)
         for policy_id in list(gathered.policies):
@@ -109,7 +109,7 @@ class Surroundings:
         return Surrounding(context=context, seen=gathered.seen)
 
 
-class _Gathered:
+class Gathered:
     """Entities with what governs them, as far as it is known; the rest is ``missing``."""
 
     def __init__(self, states: Mapping[StreamName, EntityState | None]) -> None:
