@@ -174,6 +174,11 @@ class Settings(BaseSettings):
         default=64, description="Deepest nesting of JSON accepted; deeper is 400."
     )
 
+    merge_drop_emptied: bool = Field(
+        default=False,
+        description="Whether objects that merge-thing-patch-conditions leave empty are taken out of the patch too.",
+    )
+
     group_max: Count = Field(default=256, description="Most commands committed in one transaction.")
     queue_max: Count = Field(
         default=10_000, description="Most commands waiting for a transaction; beyond it the answer is 503."
