@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from typing import assert_never
 
 from protocol.announcements.records import Acknowledged, Announced, Failed, Published, Record
-from protocol.announcements.watch import Ack, Watch, calls_again, chance_of, is_watched, subjects_of, watch_id
+from protocol.announcements.watch import AT_ONCE, Ack, Watch, calls_again, chance_of, is_watched, subjects_of, watch_id
 from protocol.json import JsonObject, canonical
 from protocol.policies.state import PolicyState
 
@@ -112,7 +112,7 @@ def _gone(watch: Watch, at: datetime, *, by_announcer: bool) -> Watch:
         occasion="deletion",
         gone_at=at,
         announce_at=at,
-        next_at=at,
+        next_at=AT_ONCE,
         attempt=0,
         correlation=None,
         backoff=None,
@@ -130,7 +130,7 @@ def _recorded(watch: Watch, record: Record, at: datetime) -> Watch:
             return replace(
                 watch,
                 stage="announced",
-                next_at=at,
+                next_at=AT_ONCE,
                 attempt=record.attempt,
                 correlation=record.correlation,
                 timeout=record.timeout,
@@ -161,7 +161,7 @@ def _acknowledged(watch: Watch, ack: Ack) -> Watch:
     if watch.answered_well:
         return _told(watch, ack.at)
     if watch.stage == "published" and not watch.missing:
-        return replace(watch, next_at=ack.at)
+        return replace(watch, next_at=AT_ONCE)
     return watch
 
 
@@ -170,7 +170,7 @@ def _failed(watch: Watch, record: Failed, at: datetime) -> Watch:
         return replace(watch, stage="waiting", next_at=record.retry_at, backoff=record.backoff)
     if watch.occasion == "deletion":
         return _ended(watch, "unanswered", at)
-    return replace(watch, stage="expiring", next_at=at)
+    return replace(watch, stage="expiring", next_at=AT_ONCE)
 
 
 def _told(watch: Watch, at: datetime) -> Watch:

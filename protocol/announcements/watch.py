@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from hashlib import blake2b
 from typing import Final, Literal, TypeAlias
@@ -30,6 +30,9 @@ Occasion: TypeAlias = Literal["expiry", "deletion"]
 Outcome: TypeAlias = Literal["expired", "removed", "replaced", "announced", "unanswered"]
 """``expired``: removed by the service. ``removed``: by somebody else. ``replaced``: the subject lives on with other
 settings. ``announced``: its removal was told. ``unanswered``: its removal was told as often as the grace allows."""
+
+AT_ONCE: Final = datetime(1970, 1, 1, tzinfo=UTC)
+"""When something is due whatever the clock says: one that was put back must not delay what has happened already."""
 
 UNANSWERED: Final = frozenset({408, 424})
 _FINEST: Final = timedelta(microseconds=1)

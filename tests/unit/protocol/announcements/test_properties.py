@@ -47,18 +47,15 @@ class Checked(Life):
         before = len(self.told)
         super().work()
         present = {} if self.policy is None or self.policy.deleted else self.policy.document
-        everything = [value for _, _, value in subjects_of(present)]
-        for at, value in self.told[before:]:
-            watch = next(
-                each
-                for each in self.watching.watches.values()
-                if each.announcement_id == self.ids[self.told.index((at, value))]
-            )
+        ids = {subject_id for _, subject_id, _ in subjects_of(present)}
+        watches = {watch.announcement_id: watch for watch in self.watching.watches.values()}
+        for (at, _), announcement_id in list(zip(self.told, self.ids, strict=True))[before:]:
+            watch = watches[announcement_id]
             assert watch.announce_at is not None
             assert watch.announce_at <= at
             if watch.occasion == "deletion":
                 assert watch.asked.when_deleted
-                assert watch.subject not in everything
+                assert watch.subject_id not in ids
 
 
 def act(life: Life, what: tuple[object, ...]) -> None:
