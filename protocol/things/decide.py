@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import assert_never
 
 from protocol import merge_patch, sizes
+from protocol.context import Context, Limits
 from protocol.decision import Decision
 from protocol.errors import (
     FeatureNotFound,
@@ -26,7 +27,6 @@ from protocol.json import MISSING, JsonObject, JsonValue, Missing
 from protocol.pointers import ROOT, check_key, resolve, text
 from protocol.signals import Action, Command, Event
 from protocol.things import metadata
-from protocol.things.context import Context, Limits
 from protocol.things.creation import created_thing
 from protocol.things.evolve import changed, size_after
 from protocol.things.json_patch import translated
@@ -63,8 +63,7 @@ def decide(command: Command, state: ThingState | None, context: Context) -> Deci
 
 def _retrieve(command: Command, resource: Resource, thing: ThingState | None, context: Context) -> Decision:
     thing = _existing(command, thing)
-    policy_id = thing.policy_id
-    policy = None if policy_id is None else context.policies.get(policy_id)
+    policy = _readable_policy(thing, context) if "_policy" in (command.fields or "") else None
     value = view(thing, command.path, command.fields, policy)
     if isinstance(value, Missing):
         raise absence(thing, command.path)
@@ -79,6 +78,16 @@ def _retrieve(command: Command, resource: Resource, thing: ThingState | None, co
         tag="value" if command.path else "revision",
         headers={} if selected is None else {"ditto-metadata": selected},
     )
+
+
+def _readable_policy(thing: ThingState, context: Context) -> JsonObject | None:
+    """What the caller may read of the thing's policy; it has a permission of its own."""
+    policy = None if thing.policy_id is None else context.policy(thing.policy_id)
+    if policy is None:
+        return None
+    readable = context.enforcer_of(policy).tree(context.subjects, "READ", "policy")
+    visible = readable.visible(ROOT, policy.document)
+    return {"policyId": policy.policy_id, **visible} if isinstance(visible, dict) else None
 
 
 def _create(command: Command, resource: Resource, thing: ThingState | None, context: Context) -> Decision:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
+from protocol.context import Context, Limits
 from protocol.decision import Decision
 from protocol.entities import respond
 from protocol.errors import DittoError
@@ -13,7 +14,6 @@ from protocol.json import MISSING, JsonObject, JsonValue, Missing
 from protocol.pointers import parse
 from protocol.policies.state import PolicyState, default_policy
 from protocol.signals import Action, Command, Event, Response, Verb
-from protocol.things.context import Context, Limits
 from protocol.things.creation import entities_needed
 from protocol.things.decide import decide
 from protocol.things.evolve import evolve

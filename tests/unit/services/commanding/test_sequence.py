@@ -7,6 +7,7 @@ import asyncio
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from protocol.context import Context
 from protocol.entities import respond
 from protocol.errors import DittoError
 from protocol.identifiers import PolicyId, ThingId
@@ -15,7 +16,6 @@ from protocol.pointers import parse
 from protocol.policies.evolve import evolve_policy
 from protocol.policies.state import PolicyState
 from protocol.signals import Command
-from protocol.things.context import Context
 from protocol.things.creation import entities_needed
 from protocol.things.decide import decide
 from protocol.things.evolve import evolve
