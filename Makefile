@@ -69,3 +69,7 @@ clean: ## Remove what set-up, tests and tools made; the data folder stays
 purge: $(STAMP) ## Remove the data folder, too: every recorded event is lost
 	$(BIN)/python -m services.embedded.purge
 	$(MAKE) clean
+
+.PHONY: test-postgres
+test-postgres: $(STAMP) ## Run what touches the database on another PostgreSQL: make test-postgres POSTGRES=/usr/lib/postgresql/15/bin
+	TWINLOG_TEST_POSTGRES=$(POSTGRES) $(BIN)/python -m pytest -n $(WORKERS) tests/contract tests/integration/eventstore tests/integration/projections tests/integration/commanding --forbid-skips $(PYTEST_ARGS)

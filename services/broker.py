@@ -6,13 +6,13 @@ from collections.abc import Coroutine, Iterator
 from dataclasses import dataclass
 
 from projections.consumers import CheckpointedReader
-from services.amqp.connection import Link, LinkState
 from services.amqp.consumer import CommandConsumer
 from services.amqp.envelopes import DittoMapper, envelope_of
 from services.amqp.identity import Identity
+from services.amqp.links import link_of, topology_of
 from services.amqp.meters import PUBLISHER, Meters
 from services.amqp.publisher import EventPublisher
-from services.amqp.topology import Topology
+from services.announcer.setup import Announcing, open_announcing
 from services.core import Core, now
 from services.settings import Settings
 
@@ -24,10 +24,12 @@ class Broker:
     consumer: CommandConsumer
     publisher: EventPublisher
     reader: CheckpointedReader
+    announcing: Announcing
 
     def work(self, *, consumer: bool, publisher: bool) -> Iterator[tuple[str, Coroutine[object, object, None]]]:
         """What has to run for as long as the process does."""
         if consumer:
+            yield "acknowledgements", self.announcing.acknowledging.run()
             yield "amqp consumer", self.consumer.run()
         if publisher:
             yield "amqp publisher", self.reader.run(self.publisher.work)
@@ -44,30 +46,20 @@ class Broker:
 def open_broker(settings: Settings, url: str, core: Core) -> Broker:
     """The AMQP side over the core; connects when its work runs."""
     meters = Meters(core.metrics)
-    topology = Topology(
-        commands=settings.amqp_commands,
-        events=settings.amqp_events,
-        announcements=settings.amqp_announcements,
-        dead_letters=settings.amqp_dead_letters,
-    )
+    topology = topology_of(settings)
+    announcing = open_announcing(settings, core, lambda name: link_of(url, topology, name, meters))
     consumer = CommandConsumer(
-        _link(url, topology, "commands", meters),
+        link_of(url, topology, "commands", meters),
         commanding=core.commanding,
         mapper=DittoMapper(),
         identity=Identity(settings.amqp_subjects, settings.amqp_default_subjects),
         clock=now,
         meters=meters,
         prefetch=settings.amqp_prefetch,
+        acknowledging=announcing.acknowledging,
     )
     publisher = EventPublisher(
-        _link(url, topology, "events", meters), envelope_of=envelope_of, head=core.store.head, meters=meters
+        link_of(url, topology, "events", meters), envelope_of=envelope_of, head=core.store.head, meters=meters
     )
     reader = CheckpointedReader(core.pool, core.store, name=PUBLISHER)
-    return Broker(consumer=consumer, publisher=publisher, reader=reader)
-
-
-def _link(url: str, topology: Topology, name: str, meters: Meters) -> Link:
-    def changed(state: LinkState) -> None:
-        meters.connected(name, up=state is LinkState.CONNECTED)
-
-    return Link(url, topology, name=name, changed=changed)
+    return Broker(consumer=consumer, publisher=publisher, reader=reader, announcing=announcing)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import typer
 
+from services.cli.deadlines import deadlines
 from services.cli.events import events
 from services.cli.rebuild import rebuild
 from services.cli.serve import migrate, serve
@@ -29,6 +30,7 @@ app.command("migrate")(migrate)
 app.add_typer(events, name="events")
 app.add_typer(things, name="thing")
 app.command("rebuild")(rebuild)
+app.command("deadlines")(deadlines)
 app.command("status")(status)
 
 
