@@ -197,7 +197,7 @@ class Settings(BaseSettings):
     )
     announcement_randomization: Duration = Field(
         default=timedelta(minutes=5),
-        description="How far announcements are spread where the subject does not say; after a change rebuild deadlines.",
+        description="How far announcements are spread where the subject asks for no spread of its own.",
     )
     announcement_max_ack_timeout: Granule = Field(
         default=timedelta(seconds=60), description="Longest wait for the acknowledgements of one attempt."

@@ -135,13 +135,10 @@ def _recorded(watch: Watch, record: Record, at: datetime) -> Watch:
                 correlation=record.correlation,
                 timeout=record.timeout,
                 acks=answered,
+                published_at=None,
             )
         case Published():
-            if watch.stage != "announced" or record.attempt != watch.attempt:
-                return watch
-            if watch.answered_well:
-                return _told(replace(watch, published_at=at), at)
-            return replace(watch, stage="published", published_at=at, next_at=at + timedelta(seconds=watch.timeout))
+            return _published(watch, at) if record.attempt == watch.attempt else watch
         case Acknowledged():
             if record.announcement_id != watch.announcement_id:
                 return watch
@@ -150,6 +147,16 @@ def _recorded(watch: Watch, record: Record, at: datetime) -> Watch:
             return _failed(watch, record, at) if record.attempt == watch.attempt else watch
         case _:
             assert_never(record)
+
+
+def _published(watch: Watch, at: datetime) -> Watch:
+    """An answer may come before the confirm is recorded."""
+    watch = replace(watch, published_at=watch.published_at or at)
+    if watch.stage != "announced":
+        return watch
+    if watch.answered_well:
+        return _told(watch, at)
+    return replace(watch, stage="published", next_at=at + timedelta(seconds=watch.timeout))
 
 
 def _acknowledged(watch: Watch, ack: Ack) -> Watch:

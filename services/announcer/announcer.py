@@ -11,8 +11,8 @@ from __future__ import annotations
 import asyncio
 import random
 import uuid
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Final, Protocol
 
@@ -206,7 +206,23 @@ class Announcer:
         drafts = {
             stream: Draft(watching=round_.watched[stream], records=each, firm=False) for stream, each in records.items()
         }
-        return await self._append(round_, drafts)
+        for _ in range(PASSES):
+            recorded = await self._recorder.append(drafts)
+            round_.follow(recorded)
+            drafts = await self._reloaded(round_, drafts, drafts.keys() - recorded.keys())
+            if not drafts:
+                return True
+        round_.leave(drafts)
+        return True
+
+    async def _reloaded(
+        self, round_: _Round, drafts: Mapping[StreamName, Draft], overtaken: Set[StreamName]
+    ) -> dict[StreamName, Draft]:
+        """What has happened is recorded in any case; an answer may come before the record of what it answers."""
+        if not overtaken:
+            return {}
+        round_.watched |= await self._reader.load(overtaken)
+        return {stream: replace(drafts[stream], watching=round_.watched[stream]) for stream in overtaken}
 
     async def _remove(self, round_: _Round, steps: Mapping[StreamName, Sequence[Step]]) -> bool:
         due = [
