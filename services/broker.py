@@ -9,14 +9,14 @@ from urllib.parse import urlsplit
 from eventstore.events import RecordedEvent
 from projections.consumers import CheckpointedReader
 from protocol.context import DEFAULT_LIMITS
-from services.amqp.connection import Link, LinkState
 from services.amqp.consumer import CommandConsumer
 from services.amqp.envelopes import DittoMapper, envelope_of
 from services.amqp.identity import Identity
+from services.amqp.links import link_of, topology_of
 from services.amqp.meters import PUBLISHER, Meters
 from services.amqp.publisher import EventPublisher
-from services.amqp.topology import Topology
 from services.amqp.visibility import Visibility
+from services.announcer.setup import Announcing, open_announcing
 from services.core import Core, now
 from services.settings import Settings
 
@@ -28,12 +28,14 @@ class Broker:
     consumer: CommandConsumer
     publisher: EventPublisher
     reader: CheckpointedReader
+    announcing: Announcing
     consumes: bool
     publishes: bool
 
     def work(self) -> Iterator[tuple[str, Coroutine[object, object, None]]]:
         """What has to run for as long as the process does."""
         if self.consumes:
+            yield "acknowledgements", self.announcing.acknowledging.run()
             yield "amqp consumer", self.consumer.run()
         if self.publishes:
             yield "amqp publisher", self.reader.run(self.publisher.work)
@@ -59,17 +61,13 @@ def open_broker(
 
     ``api_user`` is the user of the API whom the broker's own user stands for, see ``known_users``.
     """
-    if not roles & {"amqp", "publisher"}:
+    if not roles & {"amqp", "publisher", "announcer"}:
         return None
     meters = Meters(core.metrics)
-    topology = Topology(
-        commands=settings.amqp_commands,
-        events=settings.amqp_events,
-        announcements=settings.amqp_announcements,
-        dead_letters=settings.amqp_dead_letters,
-    )
+    topology = topology_of(settings)
+    announcing = open_announcing(settings, core, lambda name: link_of(url, topology, name, meters))
     consumer = CommandConsumer(
-        _link(url, topology, "commands", meters),
+        link_of(url, topology, "commands", meters),
         commanding=core.commanding,
         mapper=DittoMapper(),
         identity=Identity(
@@ -78,9 +76,10 @@ def open_broker(
         clock=now,
         meters=meters,
         prefetch=settings.amqp_prefetch,
+        acknowledging=announcing.acknowledging,
     )
     publisher = EventPublisher(
-        _link(url, topology, "events", meters),
+        link_of(url, topology, "events", meters),
         envelope_of=envelope_of,
         head=core.store.head,
         meters=meters,
@@ -88,7 +87,12 @@ def open_broker(
     )
     reader = CheckpointedReader(core.pool, core.store, name=PUBLISHER)
     return Broker(
-        consumer=consumer, publisher=publisher, reader=reader, consumes="amqp" in roles, publishes="publisher" in roles
+        consumer=consumer,
+        publisher=publisher,
+        reader=reader,
+        announcing=announcing,
+        consumes="amqp" in roles,
+        publishes="publisher" in roles,
     )
 
 
@@ -111,10 +115,3 @@ def known_users(settings: Settings, url: str, api_user: str | None) -> dict[str,
     if api_user is None or user is None or settings.amqp_url is not None:
         return {}
     return {user: (f"{settings.basic_subject_prefix}:{api_user}",)}
-
-
-def _link(url: str, topology: Topology, name: str, meters: Meters) -> Link:
-    def changed(state: LinkState) -> None:
-        meters.connected(name, up=state is LinkState.CONNECTED)
-
-    return Link(url, topology, name=name, changed=changed)

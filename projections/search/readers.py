@@ -23,6 +23,7 @@ from protocol.rql.tree import Property
 _UNNAMED: Final = "\x00"
 """The id of a feature that no rule names, because it can be none."""
 
+METADATA: Final = ("_metadata",)
 _ALWAYS_THERE: Final = (("thingId",), ("policyId",))
 
 
@@ -83,14 +84,15 @@ class Readers:
         """Whether the single value at the path may be read."""
         grouped: dict[bool, list[Combination]] = defaultdict(list)
         for combination, tree in self.trees.items():
-            grouped[tree.allowed(path)].append(combination)
+            grouped[tree.unrestricted(_judged(path))].append(combination)
         return grouped
 
     def _at(self, tree: PermissionTree, path: Pointer, *, any_feature: bool) -> Iterator[Area]:
         low, high = path_key(path) + VALUE, path_key(path) + BELOW
         if not any_feature:
-            if tree.unrestricted(path):
-                yield Area(low, high, unless=self._leaves_above(tree, path))
+            judged = _judged(path)
+            if tree.unrestricted(judged):
+                yield Area(low, high, unless=self._leaves_above(tree, judged))
             return
         named = self._features()
         if tree.unrestricted(_of(path, _UNNAMED)):
@@ -100,6 +102,11 @@ class Readers:
                 yield Area(low, high, only=feature_text(name), unless=self._leaves_above(tree, _of(path, name)))
 
     def _below(self, tree: PermissionTree, path: Pointer, *, any_feature: bool) -> Iterator[Area]:
+        if path[:1] == METADATA:
+            prefix = path_key(METADATA) + BELOW
+            for area in self._segments(tree, _judged(path)):
+                yield replace(area, low=prefix + area.low, high=prefix + area.high)
+            return
         if not any_feature:
             yield from self._segments(tree, path)
             return
@@ -190,6 +197,11 @@ def _span(path: Pointer) -> tuple[str, str, str]:
         return "", "", SOME_FEATURE
     key = path_key(path)
     return key + VALUE, key + BELOW, key + BEYOND
+
+
+def _judged(path: Pointer) -> Pointer:
+    """The path whose rules decide: metadata is as readable as what it is about."""
+    return path[1:] if path[:1] == METADATA else path
 
 
 def _of(path: Pointer, feature: str) -> Pointer:

@@ -1,4 +1,4 @@
-"""The tables of the search model as SQLAlchemy sees them; the migration ``prsearch1`` makes them."""
+"""The tables of the search model as SQLAlchemy sees them; the migration ``pr0003`` makes them."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ from types import MappingProxyType
 from protocol.enforcement.auth import AuthContext
 from protocol.errors import AuthenticationFailed, ConnectionIdEnforcementFailed, PlaceholderUnresolved
 from protocol.identifiers import EntityId, ThingId
-from protocol.signals import Command, RetrieveThings, Signal
+from protocol.signals import Command, Incoming, RetrieveThings
 
 USER_ID = "{user_id}"
 _PLACEHOLDER = re.compile(r"\{\{\s*([a-z]+):([a-z]+)\s*\}\}")
@@ -45,7 +45,7 @@ class EntityBinding:
                 if prefix not in {"entity", "thing", "policy"} or part not in _PARTS:
                     raise ValueError(f"the enforcement filter '{text}' has a placeholder that is not known")
 
-    def check(self, user_id: str | None, signal: Signal) -> None:
+    def check(self, user_id: str | None, signal: Incoming) -> None:
         """Raise if ``user_id`` may not speak for every entity of the signal.
 
         ``ConnectionIdEnforcementFailed`` (400) if it may not, ``PlaceholderUnresolved`` (400) if no filter fits.
@@ -85,7 +85,7 @@ class Identity:
             raise AuthenticationFailed("The message names no user and the connection has no default subjects.")
         return self._default
 
-    def authorize(self, user_id: str | None, signal: Signal) -> None:
+    def authorize(self, user_id: str | None, signal: Incoming) -> None:
         """Check the binding, if there is one; raises as ``EntityBinding.check`` does."""
         if self._binding is not None:
             self._binding.check(user_id, signal)
@@ -95,7 +95,8 @@ class Identity:
         return AuthContext(subjects=tuple(dict.fromkeys((*self._known.get(user_id, ()), *made))))
 
 
-def _entities(signal: Signal) -> Iterator[EntityId]:
+def _entities(signal: Incoming) -> Iterator[EntityId]:
+    """The entities that the signal speaks for; an acknowledgement speaks for none, its correlation id is its right."""
     match signal:
         case Command(entity_id=entity_id):
             yield entity_id

@@ -58,7 +58,7 @@ class EventPublisher:
         meters: Meters,
         visible: Callable[[RecordedEvent], Awaitable[RecordedEvent | None]] | None = None,
         in_flight: int = 2_000,
-        save_seconds: float = 0.05,
+        save_seconds: float = 0.1,
     ) -> None:
         self.link = link
         self._envelope_of = envelope_of

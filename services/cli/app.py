@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import typer
 
+from services.cli.deadlines import deadlines
 from services.cli.demo import demo
 from services.cli.events import events
 from services.cli.exits import EPILOG
@@ -28,6 +29,7 @@ app.add_typer(events, name="events", epilog=EPILOG)
 app.add_typer(things, name="thing", epilog=EPILOG)
 app.command("rebuild", epilog=EPILOG)(rebuild)
 app.command("search", epilog=EPILOG)(search)
+app.command("deadlines", epilog=EPILOG)(deadlines)
 app.command("status", epilog=EPILOG)(status)
 app.command("settings")(settings)
 app.command("demo")(demo)

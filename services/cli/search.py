@@ -14,11 +14,13 @@ from rich.table import Table
 from yarl import URL
 
 from protocol.json import JsonObject
-from services.cli.connection import Exit, endpoints, fail, settings
-from services.cli.printing import VALUE_WIDTH, console
+from services.cli.connection import endpoints, settings
+from services.cli.exits import Exit, fail
+from services.cli.printing import console
 from services.cli.running import run
 
 SECONDS: Final = 60.0
+CONTENT_WIDTH: Final = 120
 _PAGE: Final = 200
 
 
@@ -48,7 +50,7 @@ async def _search(parameters: dict[str, str], sort: str, most: int, *, as_json: 
         fail("No service with HTTP runs on this data folder. Start one with `twinlog serve`.", Exit.UNREACHED)
     table = Table(header_style="bold", expand=False)
     table.add_column("thing", no_wrap=True, style="cyan")
-    table.add_column("content", overflow="ellipsis", no_wrap=True, max_width=2 * VALUE_WIDTH)
+    table.add_column("content", overflow="ellipsis", no_wrap=True, max_width=CONTENT_WIDTH)
     async with aclosing(_things(service.http_url, parameters, sort, most)) as things:
         async for thing in things:
             if as_json:

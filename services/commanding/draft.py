@@ -9,7 +9,6 @@ from datetime import datetime
 from eventstore.events import Commit, StreamName
 from protocol.context import Context, Limits
 from protocol.decision import Decision
-from protocol.enforcement.enforce import enforce
 from protocol.entities import EntityState, evolve_entity, respond
 from protocol.errors import DittoError, InternalError
 from protocol.identifiers import PolicyId
@@ -18,7 +17,7 @@ from protocol.signals import Event, Response
 from services.commanding.pending import Answer, Pending
 from services.commanding.records import ETAG, commit_of
 from services.commanding.remembered import CommandKey
-from services.commanding.rules import decided, stream_name
+from services.commanding.rules import decided, permitted, stream_name
 from services.commanding.surroundings import Compile, Surroundings
 
 _log = logging.getLogger(__name__)
@@ -113,11 +112,11 @@ class Draft:
 
     def _decide(self, pending: Pending, seen: dict[StreamName, EntityState | None], context: Context) -> None:
         state = seen[pending.stream]
-        permitted = False
+        may = False
         answer: Answer
         try:
-            command, shown = enforce(pending.command, state, context)
-            permitted = True
+            command, shown = permitted(pending.command, state, context)
+            may = True
             decision = decided(command, shown, context)
             if decision.events:
                 self._add(self._effect(pending, decision, seen))
@@ -129,7 +128,7 @@ class Draft:
             _log.exception("command_failed", extra={"entity_id": pending.command.entity_id})
             answer = InternalError("The command could not be executed.")
         built = not self._drafted.isdisjoint(seen)
-        (self.held if built else self.verdicts).append(Verdict(pending, answer, seen, permitted))
+        (self.held if built else self.verdicts).append(Verdict(pending, answer, seen, may))
 
     def _effect(self, pending: Pending, decision: Decision, seen: dict[StreamName, EntityState | None]) -> Effect:
         states = states_after(decision.events, seen, self.now)

@@ -61,7 +61,7 @@ class Surroundings:
         key = (policy_id, subjects)
         governed = self._governed.get(key)
         if governed is None:
-            found = self._around(() if policy_id is None else (policy_id,), subjects)
+            found = self._around(() if policy_id is None else (policy_id,), subjects, policy_id)
             if isinstance(found, tuple):
                 return found
             governed = self._governed[key] = found
@@ -80,14 +80,16 @@ class Surroundings:
         entities: dict[EntityId, None] = {} if policy_id is None else {policy_id: None}
         while True:
             entities.update(dict.fromkeys(wanted))
-            found = self._around(entities, subjects)
+            found = self._around(entities, subjects, policy_id)
             if isinstance(found, tuple):
                 return found
             wanted = tuple(each for each in needed(command, state, found.context) if each not in entities)
             if not wanted:
                 return found
 
-    def _around(self, entities: Iterable[EntityId], subjects: tuple[str, ...]) -> Surrounding | tuple[StreamName, ...]:
+    def _around(
+        self, entities: Iterable[EntityId], subjects: tuple[str, ...], governing: PolicyId | None
+    ) -> Surrounding | tuple[StreamName, ...]:
         """Everything known about these entities and the policies behind them."""
         gathered = Gathered(self._states)
         for entity_id in entities:
@@ -102,6 +104,7 @@ class Surroundings:
             policies=gathered.policies,
             things=gathered.things,
             limits=self._limits,
+            governing=governing,
             compile=self._compile,
         )
         return Surrounding(context=context, seen=gathered.seen)

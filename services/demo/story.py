@@ -62,7 +62,7 @@ async def demonstrate(endpoints: Endpoints, settings: Settings, part: Part, out:
     async with _http_session(endpoints.http_url) as session, await create_pool(endpoints.database_url, size=2) as pool:
         store = PostgresEventStore(pool)
         with _progress(out) as progress:
-            await _create_fleet(session, part, progress)
+            await _create_fleet(session, _subjects(endpoints, settings), part, progress)
             outcome = await _publish_year(endpoints.amqp_url, settings, store, part, progress)
         print_summary(out, outcome)
         for station in STATIONS:
@@ -72,8 +72,16 @@ async def demonstrate(endpoints: Endpoints, settings: Settings, part: Part, out:
     return outcome.agrees
 
 
-async def _create_fleet(session: aiohttp.ClientSession, part: Part, progress: Progress) -> None:
-    stations = ((station.thing_id, station.twin()) for station in STATIONS)
+def _subjects(endpoints: Endpoints, settings: Settings) -> tuple[str, str]:
+    """Who we are to Twinlog over HTTP and over AMQP."""
+    person, device = (urlsplit(url or "").username or "guest" for url in (endpoints.http_url, endpoints.amqp_url))
+    return f"{settings.basic_subject_prefix}:{person}", settings.amqp_subjects[0].replace("{user_id}", device)
+
+
+async def _create_fleet(
+    session: aiohttp.ClientSession, subjects: tuple[str, str], part: Part, progress: Progress
+) -> None:
+    stations = ((station.thing_id, station.twin(*subjects)) for station in STATIONS)
     fleet = [*islice(airports(), part.airports), *stations]
     task = progress.add_task("twins created over HTTP", total=len(fleet))
     await create_twins(session, fleet, lambda: progress.advance(task))

@@ -419,9 +419,3 @@ async def test_acknowledgements_without_response_are_told_by_label_and_status(pu
     path = f"{PUMP}/attributes/x?timeout=50ms&requested-acks=twin-persisted,my:ack&response-required=false"
     reply = await pump("PUT", path, 1)
     assert (reply.status, reply.json) == (424, {"twin-persisted": {"status": 201}, "my:ack": {"status": 408}})
-
-
-async def test_rql_conditions_are_refused_while_they_cannot_be_checked(pump: Client) -> None:
-    reply = await pump("PUT", f"{PUMP}/attributes/x?condition=eq(attributes/maker,1)", 1)
-    assert (reply.status, reply.error) == (400, "signal.unsupported")
-    assert (await pump("GET", f"{PUMP}/attributes/x")).status == 404

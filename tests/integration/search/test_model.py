@@ -131,6 +131,16 @@ async def test_order_gives_nothing_away_of_what_is_hidden(searched: Searched) ->
         assert await searched.find(sort=sort) == [f"farm:{n}" for n in range(5)]
 
 
+async def test_metadata_is_as_hidden_as_what_it_is_about(searched: Searched) -> None:
+    await searched.policy(policy(OPEN, entry(ALICE, read=["/"], hide=["/attributes/v"])))
+    about = {"attributes": {"v": {"unit": "K"}, "w": {"unit": "K"}}}
+    await searched.things({"thingId": "farm:a", "attributes": {"v": 1, "w": 1}, "_metadata": about})
+    assert await searched.find('eq(_metadata/attributes/w/unit,"K")') == ["farm:a"]
+    for hidden in ('eq(_metadata/attributes/v/unit,"K")', "exists(_metadata/attributes/v)"):
+        assert await searched.find(hidden) == []
+    assert await searched.find("exists(_metadata/attributes)") == ["farm:a"]
+
+
 HOT = (
     ('eq(attributes/serial,"s77")', ""),
     ("and(gt(attributes/n,10),lt(attributes/n,12))", ""),

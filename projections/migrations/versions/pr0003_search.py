@@ -6,8 +6,8 @@ from alembic import op
 
 from eventstore.statements import statement
 
-revision = "prsearch1"
-down_revision = "pr0001"
+revision = "pr0003"
+down_revision = "pr0002"
 branch_labels = None
 depends_on = None
 
