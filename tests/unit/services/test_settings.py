@@ -89,3 +89,13 @@ def test_a_variable_nobody_reads_is_named() -> None:
     assert unknown_variables({"TWINLOG_HTTP_PROT": "1", "TWINLOG_HTTP_PORT": "1", "HOME": "/"}) == (
         "TWINLOG_HTTP_PROT",
     )
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"), [("500ms", 0.5), ("15m", 900.0), ("4h", 14_400.0), ("90", 90.0), ("PT2H", 7_200.0)]
+)
+def test_durations_are_read_as_ditto_or_iso_writes_them(
+    monkeypatch: pytest.MonkeyPatch, text: str, seconds: float
+) -> None:
+    monkeypatch.setenv("TWINLOG_POLICY_EXPIRY_GRANULARITY", text)
+    assert load_settings().policy_expiry_granularity.total_seconds() == seconds
