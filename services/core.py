@@ -29,6 +29,9 @@ from services.settings import Settings
 PROJECTIONS: Final = ("twins", "revisions", "deadlines")
 """The names of all read models: what the projector keeps and ``twinlog rebuild`` rebuilds."""
 
+PAGES: Final = {"twins": 500, "revisions": 500, "deadlines": 100}
+"""Events that a projection takes at once: no more than keep the event loop busy for some ten milliseconds."""
+
 LAG_SECONDS: Final = 0.5
 
 
@@ -49,7 +52,9 @@ class Core:
         yield "sole writer", self.sole_writer.run()
         if projector:
             for name, make in projections(self.settings, touched=self.waking.touched).items():
-                runner = ProjectionRunner(self.pool, self.store, make, on_applied=self.waking.committed)
+                runner = ProjectionRunner(
+                    self.pool, self.store, make, page_size=PAGES[name], on_applied=self.waking.committed
+                )
                 yield f"projection {name}", runner.run()
             yield "lag", self._watch_lag()
 
