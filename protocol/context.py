@@ -24,6 +24,8 @@ States: TypeAlias = Mapping[PolicyId, PolicyState | None]
 class Limits:
     """What an operator decides: sizes in characters of JSON, nesting counted from the root, and rules for policies.
 
+    ``drop_emptied``: whether the objects that patch conditions leave without a member are taken out of the patch too.
+
     ``root_policies`` are pairs of a namespace pattern and the policy whose implicit entries are added to every policy
     in these namespaces (documentation page *basic-policy*, namespace root policies).
     """
@@ -31,6 +33,7 @@ class Limits:
     thing_characters: int = 102_400
     policy_characters: int = 102_400
     depth: int = 64
+    drop_emptied: bool = False
     granularity: Granularity = field(default_factory=Granularity)
     prevents_lockout: bool = True
     root_policies: tuple[tuple[str, PolicyId], ...] = ()
@@ -61,7 +64,9 @@ class Context:
     """What a decision may know beside the command and its entity.
 
     ``subjects`` are the authenticated ones, the first being the default subject. ``policies`` and ``things`` hold what
-    was asked for beforehand, with ``None`` for what does not exist. ``compile`` may remember what it made.
+    was asked for beforehand, with ``None`` for what does not exist. ``governing`` is the policy that governs the entity
+    today, which neither the state that the caller may see nor that of the past has to tell; ``None`` where nobody is
+    asked for permissions. ``compile`` may remember what it made.
     """
 
     now: datetime
@@ -69,6 +74,7 @@ class Context:
     policies: States = field(default_factory=dict)
     things: Mapping[ThingId, ThingState | None] = field(default_factory=dict)
     limits: Limits = DEFAULT_LIMITS
+    governing: PolicyId | None = None
     compile: Callable[[PolicyState, States, tuple[PolicyId, ...]], Enforcer] = compiled_policy
 
     def policy(self, policy_id: PolicyId) -> PolicyState | None:

@@ -120,6 +120,7 @@ def _limits(settings: Settings) -> CommandingLimits:
             thing_characters=settings.thing_max_bytes,
             policy_characters=settings.policy_max_bytes,
             depth=settings.json_max_depth,
+            drop_emptied=settings.merge_drop_emptied,
             granularity=Granularity(
                 expiry=settings.policy_expiry_granularity, announcement=settings.policy_announcement_granularity
             ),

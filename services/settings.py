@@ -159,6 +159,11 @@ class Settings(BaseSettings):
         default=(), description="Subjects of a message without user_id; none means that it is refused."
     )
 
+    amqp_event_subjects: Names = Field(
+        default=(),
+        description="Publish only what these subjects may READ; none means that the exchange gets every event.",
+    )
+
     basic_users: Users = Field(
         default_factory=dict, description="Users with passwords for HTTP Basic, as user:password,user:password."
     )
@@ -184,6 +189,10 @@ class Settings(BaseSettings):
         default=64, description="Deepest nesting of JSON accepted; deeper is 400."
     )
 
+    merge_drop_emptied: bool = Field(
+        default=False,
+        description="Whether objects that merge-thing-patch-conditions leave empty are taken out of the patch too.",
+    )
     policy_expiry_granularity: Granule = Field(
         default=timedelta(hours=1),
         description="The expiry of a subject is rounded up to a multiple, as 1h or ISO 8601.",

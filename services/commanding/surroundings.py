@@ -53,14 +53,15 @@ class Surroundings:
         """The state of a policy has changed."""
         self._governed.clear()
 
-    def of(self, command: Command, subjects: tuple[str, ...]) -> Surrounding | tuple[StreamName, ...]:
-        """The surrounding of a command, or the streams to learn first; its own entity's must be known."""
-        state = self._states[stream_name(command.entity_id)]
+    def of(
+        self, command: Command, state: EntityState | None, subjects: tuple[str, ...]
+    ) -> Surrounding | tuple[StreamName, ...]:
+        """The surrounding of a command on an entity in this state, or the streams to learn first."""
         policy_id = None if state is None else governing_policy(state)
         key = (policy_id, subjects)
         governed = self._governed.get(key)
         if governed is None:
-            found = self._around(() if policy_id is None else (policy_id,), subjects)
+            found = self._around(() if policy_id is None else (policy_id,), subjects, policy_id)
             if isinstance(found, tuple):
                 return found
             governed = self._governed[key] = found
@@ -79,16 +80,18 @@ class Surroundings:
         entities: dict[EntityId, None] = {} if policy_id is None else {policy_id: None}
         while True:
             entities.update(dict.fromkeys(wanted))
-            found = self._around(entities, subjects)
+            found = self._around(entities, subjects, policy_id)
             if isinstance(found, tuple):
                 return found
             wanted = tuple(each for each in needed(command, state, found.context) if each not in entities)
             if not wanted:
                 return found
 
-    def _around(self, entities: Iterable[EntityId], subjects: tuple[str, ...]) -> Surrounding | tuple[StreamName, ...]:
+    def _around(
+        self, entities: Iterable[EntityId], subjects: tuple[str, ...], governing: PolicyId | None
+    ) -> Surrounding | tuple[StreamName, ...]:
         """Everything known about these entities and the policies behind them."""
-        gathered = _Gathered(self._states)
+        gathered = Gathered(self._states)
         for entity_id in entities:
             gathered.add(entity_id)
         for policy_id in list(gathered.policies):
@@ -101,12 +104,13 @@ class Surroundings:
             policies=gathered.policies,
             things=gathered.things,
             limits=self._limits,
+            governing=governing,
             compile=self._compile,
         )
         return Surrounding(context=context, seen=gathered.seen)
 
 
-class _Gathered:
+class Gathered:
     """Entities with what governs them, as far as it is known; the rest is ``missing``."""
 
     def __init__(self, states: Mapping[StreamName, EntityState | None]) -> None:
