@@ -19,6 +19,10 @@ from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 from typing_extensions import override
 
+from protocol.errors import JsonInvalid
+from protocol.json import parse
+from services.auth.issuers import Issuer
+
 PREFIX: Final = "TWINLOG_"
 DEVOPS_USER: Final = "devops"
 AMQP_OFF: Final = "off"
@@ -71,8 +75,30 @@ def _amqp_url(url: SecretStr) -> SecretStr:
     return url
 
 
+def _json_object(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    try:
+        return parse(value)
+    except JsonInvalid:
+        raise ValueError("is not written as a JSON object") from None
+
+
+def _different_issuers(issuers: dict[str, Issuer]) -> dict[str, Issuer]:
+    names = [name for issuer in issuers.values() for name in issuer.names]
+    if len(set(names)) != len(names):
+        raise ValueError("an issuer is listed under two keys")
+    return issuers
+
+
 Users = Annotated[dict[str, SecretStr], NoDecode, BeforeValidator(_users)]
 Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_comma_list)]
+Issuers = Annotated[
+    dict[Annotated[str, Field(pattern=r"^[a-zA-Z0-9][a-zA-Z0-9._-]{0,63}$")], Issuer],
+    NoDecode,
+    BeforeValidator(_json_object),
+    AfterValidator(_different_issuers),
+]
 DatabaseUrl = Annotated[SecretStr, _url_of("postgresql", "postgres")]
 AmqpUrl = Annotated[SecretStr, AfterValidator(_amqp_url)]
 Port = Annotated[int, Field(ge=0, le=65_535)]
@@ -153,6 +179,10 @@ class Settings(BaseSettings):
     pre_authentication: bool = Field(
         default=False,
         description="Believe the header x-ditto-pre-authenticated; only behind a proxy that sets or removes it.",
+    )
+    openid_issuers: Issuers = Field(
+        default_factory=dict,
+        description="OpenID Connect issuers of bearer tokens, as JSON: subject prefix to issuer, audience, subjects.",
     )
     devops_password: SecretStr | None = Field(
         default=None, description="Password of the user devops, who may see status and metrics; unset means nobody may."
@@ -238,4 +268,6 @@ def unknown_variables(environment: Mapping[str, str] = os.environ) -> tuple[str,
 
 
 def _problem(error: ErrorDetails) -> str:
-    return f"{variable_of(str(error['loc'][0]))}: {error['msg'].removeprefix('Value error, ')}"
+    field, *inside = map(str, error["loc"])
+    where = f" at {'.'.join(inside)}" if inside else ""
+    return f"{variable_of(field)}{where}: {error['msg'].removeprefix('Value error, ')}"
