@@ -24,7 +24,7 @@ from protocol.errors import (
 )
 from protocol.identifiers import PolicyId
 from protocol.json import JsonObject, JsonValue
-from protocol.pointers import check_key, parse
+from protocol.pointers import check_key, parse, parse_policy_path
 from protocol.policies.expiry import Granularity, announcement, expiry, printed
 
 PERMISSIONS: Final = ("READ", "WRITE", "EXECUTE")
@@ -35,7 +35,7 @@ POLICY_MEMBERS: Final = ("policyId", "imports", "entries")
 
 _RESERVED = ("imported", "nsimported")
 _SUBJECT_ID = re.compile(r"[^\x00-\x1F\x7F-\x9F]{1,256}")
-_RESOURCE_KEY = re.compile(r"([^:/\x00-\x1F]{1,64}):(/.*)", re.DOTALL)
+_RESOURCE_KEY = re.compile(r"(thing|policy|message):(/.*)", re.DOTALL)
 _NAMESPACE = re.compile(r"[a-zA-Z]\w*(?:[.-][a-zA-Z]\w*)*(?:\.\*)?", re.ASCII)
 
 
@@ -55,7 +55,7 @@ def read_policy(value: JsonValue, reading: Reading) -> JsonObject:
     policy = _object(value, "policy")
     stored: JsonObject = {}
     if policy.get("policyId") is not None:
-        stored["policyId"] = PolicyId.parse(_string(policy["policyId"], "policyId"))
+        stored["policyId"] = str(PolicyId.parse(_string(policy["policyId"], "policyId")))
     if policy.get("imports") is not None:
         stored["imports"] = read_imports(policy["imports"], reading)
     if policy.get("entries") is None:
@@ -230,11 +230,11 @@ def check_subject_id(subject_id: str) -> str:
 
 
 def check_resource_key(key: str) -> str:
-    """A resource key: a type, a colon and a JSON pointer. Types that nothing enforces are stored all the same."""
+    """A resource key: a type, a colon and a JSON pointer; other types mean nothing. Raises ``JsonKeyInvalid``."""
     found = _RESOURCE_KEY.fullmatch(key)
     if found is None:
         raise JsonKeyInvalid(key)
-    parse(found[2])
+    (parse_policy_path if found[1] == "policy" else parse)(found[2])
     return key
 
 

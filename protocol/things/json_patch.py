@@ -44,7 +44,7 @@ def translated(command: Command, state: ThingState | None) -> Command:
     The answer holds for this very state: enforce and decide it on the same one. Raises ``PatchTestFailed`` (409) if a
     ``test`` does not hold, ``PatchInvalid`` (400) if the operations are malformed or lead to nothing.
     """
-    if command.verb != "merge" or not _is_json_patch(command.headers.get("content-type")):
+    if not is_json_patch(command):
         return command
     thing = living(state)
     if thing is None:
@@ -66,7 +66,9 @@ def translated(command: Command, state: ThingState | None) -> Command:
     )
 
 
-def _is_json_patch(content_type: JsonValue) -> bool:
+def is_json_patch(command: Command) -> bool:
+    """Whether the command is a merge that is said as a JSON Patch."""
+    content_type = command.headers.get("content-type") if command.verb == "merge" else None
     return isinstance(content_type, str) and content_type.partition(";")[0].strip().lower() == CONTENT_TYPE
 
 

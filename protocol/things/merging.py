@@ -17,8 +17,8 @@ from protocol.errors import (
 )
 from protocol.json import JsonValue, Missing, dump, same
 from protocol.pointers import check_key, resolve
+from protocol.preconditions import if_equal
 from protocol.signals import Command
-from protocol.things.preconditions import if_equal
 from protocol.things.resources import Resource
 from protocol.things.state import ThingState
 

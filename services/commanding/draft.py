@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from eventstore.events import Commit, StreamName
+from protocol.context import Context, Limits
+from protocol.decision import Decision
 from protocol.enforcement.enforce import enforce
 from protocol.entities import EntityState, evolve_entity
 from protocol.errors import DittoError, InternalError
@@ -14,7 +16,6 @@ from protocol.identifiers import EntityId, PolicyId, ThingId
 from protocol.json import MISSING
 from protocol.policies.state import PolicyState
 from protocol.signals import Event, Response
-from protocol.things.decision import Context, Decision, Limits
 from protocol.things.state import ThingState
 from services.commanding.pending import Answer, Pending
 from services.commanding.records import ETAG, commit_of

@@ -14,12 +14,12 @@ from eventstore.errors import StoreUnavailable
 from eventstore.events import RecordedEvent, StreamName
 from eventstore.store import EventStore
 from projections.events import follow
+from protocol.context import Limits
 from protocol.enforcement.enforce import enforce
 from protocol.entities import EntityState
 from protocol.errors import DittoError, HeaderInvalid, PolicyHistoryNotFound, ThingHistoryNotFound
 from protocol.identifiers import PolicyId
 from protocol.signals import Command
-from protocol.things.decision import Limits
 from services.commanding.draft import Draft
 from services.commanding.errors import StoreDown
 from services.commanding.ledger import Ledger

@@ -5,7 +5,9 @@ from __future__ import annotations
 from datetime import datetime
 
 from eventstore.events import StreamName
-from protocol.entities import EntityState
+from protocol.context import Context
+from protocol.decision import Decision
+from protocol.entities import EntityState, respond
 from protocol.errors import SignalUnsupported
 from protocol.identifiers import EntityId, ThingId
 from protocol.policies.state import PolicyState
@@ -13,7 +15,6 @@ from protocol.signals import Command, Response
 from protocol.streams import stream_of
 from protocol.things.creation import entities_needed
 from protocol.things.decide import decide
-from protocol.things.decision import Context, Decision, respond
 
 
 def stream_name(entity_id: EntityId) -> StreamName:
