@@ -14,8 +14,11 @@ from protocol.identifiers import EntityId, ThingId
 from protocol.json import MISSING, JsonObject, JsonValue, Missing
 from protocol.pointers import Pointer
 
-Verb: TypeAlias = Literal["create", "retrieve", "modify", "merge", "delete"]
+Verb: TypeAlias = Literal["create", "retrieve", "modify", "merge", "delete", "execute"]
+"""``execute`` is for what is no resource: the actions of a policy, whose path names the action."""
+
 Action: TypeAlias = Literal["created", "modified", "merged", "deleted"]
+Cause: TypeAlias = Literal["expiry"]
 
 Headers: TypeAlias = Mapping[str, JsonValue]
 """Lower-case names, typed values, as ``protocol.wire.headers.read_headers`` returns them. Never changed in place."""
@@ -48,7 +51,8 @@ class Event:
     """A change of one entity that has been decided; ``path`` is relative to the entity.
 
     ``value`` is the new value (created, modified), the patch as applied (merged) or absent (deleted). ``metadata`` is
-    what the event does to the entity's metadata, as a merge patch of that tree; it is kept but not published.
+    what the event does to the entity's metadata, as a merge patch of that tree; it is kept but not published. ``cause``
+    is why the service itself did it; nobody's command has one.
     """
 
     entity_id: EntityId
@@ -56,6 +60,7 @@ class Event:
     path: Pointer
     value: JsonValue | Missing = MISSING
     metadata: JsonObject | None = None
+    cause: Cause | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
