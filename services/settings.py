@@ -19,8 +19,10 @@ from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 from typing_extensions import override
 
-from protocol.errors import JsonInvalid
+from protocol.errors import JsonInvalid, PlaceholderNotResolvable, PolicySubjectIdInvalid
 from protocol.json import parse
+from protocol.placeholders import expand
+from protocol.policies.values import check_subject_id
 from services.auth.issuers import Issuer
 
 PREFIX: Final = "TWINLOG_"
@@ -85,10 +87,24 @@ def _json_object(value: object) -> object:
 
 
 def _different_issuers(issuers: dict[str, Issuer]) -> dict[str, Issuer]:
+    if "twinlog" in issuers:
+        raise ValueError("the key twinlog is taken: it is how the service names itself")
     names = [name for issuer in issuers.values() for name in issuer.names]
     if len(set(names)) != len(names):
         raise ValueError("an issuer is listed under two keys")
     return issuers
+
+
+def _integration_subject(template: str) -> str:
+    def anything(name: str) -> tuple[str, ...]:
+        return (name,)
+
+    try:
+        (example,) = expand(template, {"policy-entry": anything, "jwt": anything, "header": anything})
+        check_subject_id(example)
+    except (PlaceholderNotResolvable, PolicySubjectIdInvalid) as error:
+        raise ValueError("must be issuer:subject and may hold policy-entry:label, jwt:<claim>, header:<name>") from error
+    return template
 
 
 Users = Annotated[dict[str, SecretStr], NoDecode, BeforeValidator(_users)]
@@ -103,6 +119,7 @@ DatabaseUrl = Annotated[SecretStr, _url_of("postgresql", "postgres")]
 AmqpUrl = Annotated[SecretStr, AfterValidator(_amqp_url)]
 Port = Annotated[int, Field(ge=0, le=65_535)]
 Count = Annotated[int, Field(ge=1)]
+Rate = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Seconds = Annotated[float, Field(gt=0)]
 Name = Annotated[str, Field(min_length=1, max_length=255)]
 
@@ -133,6 +150,14 @@ class Settings(BaseSettings):
     )
     http_timeout_seconds: Seconds = Field(
         default=60, description="How long an HTTP command waits when it names no timeout."
+    )
+    http_rate_per_address: Rate | None = Field(
+        default=None,
+        description="Requests per second of one address before 429; 0 for no limit; unset: none on loopback, else 2000.",
+    )
+    http_rate_per_subject: Rate | None = Field(
+        default=None,
+        description="Requests per second of one subject before 429; 0 for no limit; unset: none on loopback, else 1000.",
     )
     public_url: str | None = Field(
         default=None,
@@ -183,6 +208,10 @@ class Settings(BaseSettings):
     openid_issuers: Issuers = Field(
         default_factory=dict,
         description="OpenID Connect issuers of bearer tokens, as JSON: subject prefix to issuer, audience, subjects.",
+    )
+    integration_subject: Annotated[str, AfterValidator(_integration_subject)] = Field(
+        default="integration:{{policy-entry:label}}:{{jwt:aud}}",
+        description="Template of the subjects that token integrations get; may hold policy-entry:label, jwt:, header:.",
     )
     devops_password: SecretStr | None = Field(
         default=None, description="Password of the user devops, who may see status and metrics; unset means nobody may."
