@@ -19,7 +19,7 @@ from dataclasses import replace
 from typing import Final
 
 from protocol import merge_patch
-from protocol.context import Context
+from protocol.context import Context, documents
 from protocol.enforcement.enforcer import Enforcer
 from protocol.enforcement.rules import Permission
 from protocol.enforcement.tree import PermissionTree
@@ -35,6 +35,7 @@ from protocol.errors import (
 from protocol.identifiers import EntityId, PolicyId, ThingId
 from protocol.json import JsonValue, Missing
 from protocol.pointers import ROOT, Pointer, text
+from protocol.policies.resolve import resolved_view
 from protocol.policies.resources import resource_at as policy_resource_at
 from protocol.policies.state import PolicyState
 from protocol.signals import Command
@@ -71,6 +72,8 @@ def enforce(command: Command, state: EntityState | None, context: Context) -> tu
     if enforcer is None:
         raise _policy_gone(command)
     if command.verb == "retrieve":
+        if isinstance(state, PolicyState) and command.headers.get("policy-view") == "resolved":
+            state = _resolved(state, context)
         return command, _seen(command.path, state, enforcer, context)
     if isinstance(state, ThingState) and is_json_patch(command):
         if not _tree(state, enforcer, context, "READ").unrestricted(command.path):
@@ -127,6 +130,12 @@ def _seen(path: Pointer, state: EntityState, enforcer: Enforcer, context: Contex
         document={"thingId": state.thing_id, **shown},
         metadata=metadata if isinstance(metadata, dict) else {},
     )
+
+
+def _resolved(policy: PolicyState, context: Context) -> PolicyState:
+    """The policy with everything that it imports and refers to written out."""
+    roots = context.limits.roots_of(policy.policy_id)
+    return replace(policy, document=resolved_view(policy.document, documents(context.policies), roots=roots))
 
 
 def _written(command: Command, state: EntityState) -> list[Pointer]:

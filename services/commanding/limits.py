@@ -27,6 +27,9 @@ class CommandingLimits:
     cache_bytes: int = 64 * 1024 * 1024
     """States kept in memory: whichever bound is reached first drops the longest unused."""
 
+    enforcers: int = 20_000
+    """Policies kept ready to be asked."""
+
     remembered_commands: int = 20_000
     remembered_bytes: int = 8 * 1024 * 1024
     """Command ids whose answers are known without asking the log."""

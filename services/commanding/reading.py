@@ -19,7 +19,7 @@ from services.commanding.ledger import Ledger
 from services.commanding.limits import CommandingLimits
 from services.commanding.loading import States
 from services.commanding.pending import Answer, Pending
-from services.commanding.rules import stream_name
+from services.commanding.rules import foreseen, stream_name
 
 
 @dataclass(slots=True)
@@ -35,7 +35,12 @@ class Reader:
     """Answers retrieves of entities that nothing on its way is about to change."""
 
     def __init__(
-        self, *, states: States, ledger: Ledger, clock: Callable[[], datetime], limits: CommandingLimits
+        self,
+        *,
+        states: States,
+        ledger: Ledger,
+        clock: Callable[[], datetime],
+        limits: CommandingLimits,
     ) -> None:
         self._states = states
         self._ledger = ledger
@@ -45,7 +50,7 @@ class Reader:
     def at_once(self, reads: Iterable[Pending]) -> list[Answer] | None:
         """The answers if memory knows them exactly (see ``States``), else nothing."""
         epoch = self._states.epoch()
-        draft = Draft(now=self._clock(), limits=self._limits.rules)
+        draft = Draft(now=self._clock(), limits=self._limits.rules, compile=self._states.compile)
         for pending in reads:
             missing: tuple[StreamName, ...] = (pending.stream,)
             while missing:
@@ -73,14 +78,17 @@ class Reader:
                 self._ledger.close(item, answers[item])
 
     async def _answers(self, reads: list[Pending]) -> dict[Pending, Answer]:
-        draft = Draft(now=self._clock(), limits=self._limits.rules)
+        draft = Draft(now=self._clock(), limits=self._limits.rules, compile=self._states.compile)
         streams: set[StreamName] = set()
         for pending in reads:
+            remembered = self._states.remembered(pending.stream)
             streams.add(pending.stream)
-        await self._learn(draft, streams)
+            streams.update(foreseen(pending.command, remembered, pending.auth.subjects, draft.now))
+        while streams:
+            await self._learn(draft, streams)
+            streams = {stream for pending in reads for stream in draft.missing(pending)}
         for pending in reads:
-            while missing := draft.take(pending):
-                await self._learn(draft, missing)
+            draft.take(pending)
         return {verdict.pending: verdict.answer for verdict in draft.verdicts}
 
     async def _learn(self, draft: Draft, streams: Iterable[StreamName]) -> None:

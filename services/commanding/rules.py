@@ -7,14 +7,15 @@ from datetime import datetime
 from eventstore.events import StreamName
 from protocol.context import Context
 from protocol.decision import Decision
-from protocol.entities import EntityState, respond
-from protocol.errors import SignalUnsupported
-from protocol.identifiers import EntityId, ThingId
+from protocol.entities import EntityState
+from protocol.identifiers import EntityId, PolicyId, ThingId
+from protocol.policies.decide import decide_policy, policies_needed
 from protocol.policies.state import PolicyState
-from protocol.signals import Command, Response
+from protocol.signals import Command
 from protocol.streams import stream_of
 from protocol.things.creation import entities_needed
 from protocol.things.decide import decide
+from protocol.things.state import ThingState
 
 
 def stream_name(entity_id: EntityId) -> StreamName:
@@ -24,23 +25,29 @@ def stream_name(entity_id: EntityId) -> StreamName:
 
 def needed(command: Command, state: EntityState | None, context: Context) -> tuple[EntityId, ...]:
     """What the context must still learn about before the command can be decided."""
-    return () if isinstance(state, PolicyState) else entities_needed(command, state, context)
+    if isinstance(command.entity_id, PolicyId):
+        wanted = policies_needed(command)
+        return tuple(each for each in wanted if each not in context.policies) if wanted else ()
+    return entities_needed(command, state if isinstance(state, ThingState) else None, context)
 
 
-def foreseen(command: Command, subjects: tuple[str, ...], now: datetime) -> list[StreamName]:
-    """The streams that the command needs beside its own if there is no such entity yet: a guess that saves a trip."""
-    return [stream_name(entity_id) for entity_id in needed(command, None, Context(now=now, subjects=subjects))]
+def foreseen(
+    command: Command, remembered: EntityState | None, subjects: tuple[str, ...], now: datetime
+) -> list[StreamName]:
+    """The streams that the command may need beside its own: a guess that saves a trip, from what memory has of it.
+
+    A thing that is not known probably has a policy of its own name.
+    """
+    guessed = [stream_name(each) for each in needed(command, None, Context(now=now, subjects=subjects))]
+    if isinstance(command.entity_id, ThingId):
+        policy_id = remembered.policy_id if isinstance(remembered, ThingState) else PolicyId(command.entity_id)
+        if policy_id is not None:
+            guessed.append(stream_name(policy_id))
+    return guessed
 
 
 def decided(command: Command, state: EntityState | None, context: Context) -> Decision:
     """What the command leads to, or the ``DittoError`` to answer with."""
-    if isinstance(command.entity_id, ThingId) and not isinstance(state, PolicyState):
-        return decide(command, state, context)
-    raise SignalUnsupported(f"policies:{command.verb}")
-
-
-def responded(decision: Decision, state: EntityState, *, position: int | None = None) -> Response:
-    """The answer to a decision that has become true."""
-    if isinstance(state, PolicyState):
-        raise SignalUnsupported(f"policies:{decision.verb}")
-    return respond(decision, state, position=position)
+    if isinstance(command.entity_id, PolicyId):
+        return decide_policy(command, state if isinstance(state, PolicyState) else None, context)
+    return decide(command, state if isinstance(state, ThingState) else None, context)
