@@ -18,6 +18,7 @@ from projections.projection import Projection
 from projections.revisions import RevisionsProjection
 from projections.runner import ProjectionRunner
 from projections.twins import TwinsProjection, TwinsReader
+from protocol.context import Limits
 from services.commanding.commanding import Commanding
 from services.commanding.limits import CommandingLimits
 from services.metrics import Metrics
@@ -86,4 +87,10 @@ def _limits(settings: Settings) -> CommandingLimits:
         queue_max=settings.queue_max,
         cache_entries=settings.cache_entries,
         stop_seconds=settings.shutdown_seconds,
+        rules=Limits(
+            thing_characters=settings.thing_max_bytes,
+            policy_characters=settings.policy_max_bytes,
+            depth=settings.json_max_depth,
+            integration_subject=settings.integration_subject,
+        ),
     )

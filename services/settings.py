@@ -103,7 +103,9 @@ def _integration_subject(template: str) -> str:
         (example,) = expand(template, {"policy-entry": anything, "jwt": anything, "header": anything})
         check_subject_id(example)
     except (PlaceholderNotResolvable, PolicySubjectIdInvalid) as error:
-        raise ValueError("must be issuer:subject and may hold policy-entry:label, jwt:<claim>, header:<name>") from error
+        raise ValueError(
+            "must be issuer:subject and may hold policy-entry:label, jwt:<claim>, header:<name>"
+        ) from error
     return template
 
 
@@ -153,11 +155,11 @@ class Settings(BaseSettings):
     )
     http_rate_per_address: Rate | None = Field(
         default=None,
-        description="Requests per second of one address before 429; 0 for no limit; unset: none on loopback, else 2000.",
+        description="Requests per second of one address before 429; 0 for none; unset: none on loopback, else 2000.",
     )
     http_rate_per_subject: Rate | None = Field(
         default=None,
-        description="Requests per second of one subject before 429; 0 for no limit; unset: none on loopback, else 1000.",
+        description="Requests per second of one subject before 429; 0 for none; unset: none on loopback, else 1000.",
     )
     public_url: str | None = Field(
         default=None,

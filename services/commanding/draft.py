@@ -79,7 +79,7 @@ class Draft:
             if first is not None:
                 first.repeats.append(pending)
                 return ()
-        around = self._surroundings.of(pending.command, pending.auth.subjects)
+        around = self._surroundings.of(pending.command, pending.auth)
         if isinstance(around, tuple):
             return around
         self._decide(pending, {pending.stream: self._states[pending.stream], **around.seen}, around.context)
@@ -89,7 +89,7 @@ class Draft:
         """The streams to learn before the command can be decided, as far as can be told from those that are known."""
         if pending.stream not in self._states:
             return (pending.stream,)
-        around = self._surroundings.of(pending.command, pending.auth.subjects)
+        around = self._surroundings.of(pending.command, pending.auth)
         return around if isinstance(around, tuple) else ()
 
     def keep(self, effect: Effect) -> None:

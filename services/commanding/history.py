@@ -79,7 +79,7 @@ class History:
         known: dict[StreamName, EntityState | None] = {}
         surroundings = Surroundings(known, now=self._clock(), limits=self._limits, compile=self._states.compile)
         known.update(await self._states.verified((pending.stream,)))
-        while isinstance(around := surroundings.of(pending.command, pending.auth.subjects), tuple):
+        while isinstance(around := surroundings.of(pending.command, pending.auth), tuple):
             known.update(await self._states.verified(around))
         enforce_history(pending.command, known[pending.stream], around.context)
         return around.context

@@ -79,7 +79,7 @@ def _locator(path: str, default_namespace: str) -> Locate:
             if part == "{*}":
                 keys.append(_open_ended(keys[-1], next(caught)))
             elif part == "{}":
-                keys.append(_label(next(caught)) if keys[-1] == "entries" else PolicyId.parse(next(caught)))
+                keys.append(_label(next(caught)) if keys[-1] == "entries" else str(PolicyId.parse(next(caught))))
             else:
                 keys.append(part)
         return Place(policy_id, tuple(keys))
