@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
+from protocol.enforcement.rules import Permission, ResourceType
 from protocol.identifiers import EntityId, ThingId
 from protocol.json import MISSING, JsonObject, JsonValue, Missing
 from protocol.pointers import Pointer
@@ -81,4 +82,23 @@ class Response:
     position: int | None = None
 
 
-Signal: TypeAlias = Command | RetrieveThings
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PermissionCheck:
+    """One question of ``CheckPermissions``: all the permissions, on the resource of the entity."""
+
+    entity_id: EntityId
+    resource_type: ResourceType
+    path: Pointer
+    permissions: tuple[Permission, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckPermissions:
+    """What the caller may do, by names that the caller chose; with the reasons if ``explain``."""
+
+    checks: Mapping[str, PermissionCheck]
+    explain: bool = False
+    headers: Headers = field(default_factory=dict)
+
+
+Signal: TypeAlias = Command | RetrieveThings | CheckPermissions

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Coroutine, Iterator
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 from projections.consumers import CheckpointedReader
 from services.amqp.connection import Link, LinkState
@@ -41,8 +42,11 @@ class Broker:
         return None if self.consumer.ready else self.consumer.link.problem or "is not connected yet"
 
 
-def open_broker(settings: Settings, url: str, core: Core) -> Broker:
-    """The AMQP side over the core; connects when its work runs."""
+def open_broker(settings: Settings, url: str, core: Core, *, api_user: str | None = None) -> Broker:
+    """The AMQP side over the core; connects when its work runs.
+
+    ``api_user`` is the user of the API whom the broker's own user stands for, see ``known_users``.
+    """
     meters = Meters(core.metrics)
     topology = Topology(
         commands=settings.amqp_commands,
@@ -54,7 +58,9 @@ def open_broker(settings: Settings, url: str, core: Core) -> Broker:
         _link(url, topology, "commands", meters),
         commanding=core.commanding,
         mapper=DittoMapper(),
-        identity=Identity(settings.amqp_subjects, settings.amqp_default_subjects),
+        identity=Identity(
+            settings.amqp_subjects, settings.amqp_default_subjects, known=known_users(settings, url, api_user)
+        ),
         clock=now,
         meters=meters,
         prefetch=settings.amqp_prefetch,
@@ -64,6 +70,20 @@ def open_broker(settings: Settings, url: str, core: Core) -> Broker:
     )
     reader = CheckpointedReader(core.pool, core.store, name=PUBLISHER)
     return Broker(consumer=consumer, publisher=publisher, reader=reader)
+
+
+def known_users(settings: Settings, url: str, api_user: str | None) -> dict[str, tuple[str, ...]]:
+    """The broker's users who are somebody of the API: only the made-up one of our own broker.
+
+    On a fresh machine the user of the API and the user of the private broker are both made up on the first start and
+    kept in the same data folder, so whoever has one has the other: they are one operator, and a thing created over
+    HTTP can be updated over AMQP at once. As soon as a broker or users are set from outside, nothing is assumed:
+    policies name ``amqp:<user>``, or ``TWINLOG_AMQP_SUBJECTS`` says otherwise.
+    """
+    user = urlsplit(url).username
+    if api_user is None or user is None or settings.amqp_url is not None:
+        return {}
+    return {user: (f"{settings.basic_subject_prefix}:{api_user}",)}
 
 
 def _link(url: str, topology: Topology, name: str, meters: Meters) -> Link:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import typer
 
 from services.cli.events import events
+from services.cli.policies import policies
 from services.cli.rebuild import rebuild
 from services.cli.serve import migrate, serve
 from services.cli.status import status
@@ -28,6 +29,7 @@ app.command("serve")(serve)
 app.command("migrate")(migrate)
 app.add_typer(events, name="events")
 app.add_typer(things, name="thing")
+app.add_typer(policies, name="policy")
 app.command("rebuild")(rebuild)
 app.command("status")(status)
 

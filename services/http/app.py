@@ -14,7 +14,7 @@ from protocol.enforcement.auth import NOBODY, AuthContext
 from protocol.errors import ApiVersionNotSupported, DittoError, GatewayInternalError, HeaderInvalid
 from protocol.json import MISSING
 from services.auth.authentication import Authentication
-from services.http import operations, policies, things, whoami
+from services.http import operations, permissions, policies, things, whoami
 from services.http.answers import answer, error_answer, refusal_answer
 from services.http.exchange import Bounds, Commands, Edge, Exchange
 from services.http.headers import check_text, correlation_id_of, new_correlation_id
@@ -133,6 +133,7 @@ def create_app(
         *things.routes(default_namespace),
         *policies.routes(default_namespace),
         *whoami.ROUTES,
+        *permissions.ROUTES,
         *operations.routes(operations_of),
     )
     return HttpApp(edge=edge, api=api, operators=operators, routes=routes, throttles=throttles)

@@ -331,10 +331,8 @@ async def test_a_thing_can_be_deleted_and_made_again_and_its_revision_counts_on(
 
 async def test_the_policy_id_can_be_read_and_changed_but_not_deleted(pump: Client) -> None:
     path = f"{PUMP}/policyId"
-    rights = {key: {"grant": ["READ", "WRITE"], "revoke": []} for key in ("thing:/", "policy:/")}
-    for name in ("other", "bare"):
-        policy = {"entries": {"owner": {"subjects": {"nginx:ada": {"type": "t"}}, "resources": rights}}}
-        await pump("PUT", f"/api/2/policies/farm.one:{name}", policy)
+    for other in ("farm.one:other", "farm.one:bare"):  # each with a policy of its name
+        assert (await pump("PUT", f"/api/2/things/{other}", {})).status == 201
     assert (await pump("GET", path)).json == "farm.one:pump"
     assert (await pump("PUT", path, "farm.one:other")).status == 204
     assert (await pump("PUT", path, data=b"farm.one:bare")).status == 204
