@@ -10,6 +10,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.set-up
 WORKERS ?= 2
 PYTEST_ARGS ?=
+BENCH_ARGS ?=
 
 # A virtual environment whose interpreter is gone (the system's Python was upgraded) is made anew.
 ifeq ($(shell $(BIN)/python -c 'print(1)' 2>/dev/null),)
@@ -50,11 +51,11 @@ demo: install ## Play real weather through AMQP and count what comes out
 
 .PHONY: bench
 bench: install ## Measure Twinlog against the bare libraries
-	$(BIN)/python -m pytest tests/benchmarks -m bench -s --timeout=0 --forbid-skips $(PYTEST_ARGS)
+	$(BIN)/python -m tests.benchmarks $(BENCH_ARGS)
 
 .PHONY: soak
-soak: install ## Kill and restart everything under load, for long
-	$(BIN)/python -m pytest -m soak --timeout=0 --forbid-skips $(PYTEST_ARGS)
+soak: install ## Kill and restart everything under load, for long (TWINLOG_SOAK_ROUNDS, TWINLOG_FAULTS_SEED)
+	$(BIN)/python -m pytest -m soak --timeout=0 -s --show-capture=stdout --forbid-skips $(PYTEST_ARGS)
 
 .PHONY: lock
 lock: ## Resolve the dependencies anew into requirements.lock (needs uv)
@@ -69,3 +70,7 @@ clean: ## Remove what set-up, tests and tools made; the data folder stays
 purge: $(STAMP) ## Remove the data folder, too: every recorded event is lost
 	$(BIN)/python -m services.embedded.purge
 	$(MAKE) clean
+
+.PHONY: test-postgres
+test-postgres: $(STAMP) ## Run what touches the database on another PostgreSQL: make test-postgres POSTGRES=/usr/lib/postgresql/15/bin
+	TWINLOG_TEST_POSTGRES=$(POSTGRES) $(BIN)/python -m pytest -n $(WORKERS) tests/contract tests/integration/eventstore tests/integration/projections tests/integration/commanding --forbid-skips $(PYTEST_ARGS)

@@ -92,23 +92,22 @@ async def _assembled(stack: AsyncExitStack, settings: Settings, roles: frozenset
     pool = await create_pool(servers.database_url, size=settings.database_pool_size)
     stack.push_async_callback(_close_pool, pool.close, pool.terminate)
     core = await open_core(stack, settings, pool)
-    broker = None if servers.amqp_url is None else _broker(settings, servers.amqp_url, core, credentials)
+    api_user = None if credentials is None else credentials.user
+    broker = (
+        None if servers.amqp_url is None else open_broker(settings, servers.amqp_url, core, roles, api_user=api_user)
+    )
     application = Application(
         settings=settings, roles=roles, servers=servers, core=core, broker=broker, credentials=credentials
     )
     stack.push_async_callback(_end, application.tasks)
     application.start(core.work(projector="projector" in roles))
     if broker is not None:
-        application.start(broker.work(consumer="amqp" in roles, publisher="publisher" in roles))
+        application.start(broker.work())
         stack.push_async_callback(broker.stop, settings.shutdown_seconds)
     if "http" in roles:
         application.http_port = await open_frontend(stack, settings, core, broker, credentials)
     _publish_endpoints(stack, application)
     return application
-
-
-def _broker(settings: Settings, url: str, core: Core, credentials: MadeUpCredentials | None) -> Broker:
-    return open_broker(settings, url, core, api_user=None if credentials is None else credentials.user)
 
 
 def _made_up(settings: Settings) -> MadeUpCredentials:

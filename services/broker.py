@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Coroutine, Iterator
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
+from eventstore.events import RecordedEvent
 from projections.consumers import CheckpointedReader
+from protocol.context import DEFAULT_LIMITS
 from services.amqp.connection import Link, LinkState
 from services.amqp.consumer import CommandConsumer
 from services.amqp.envelopes import DittoMapper, envelope_of
@@ -14,6 +16,7 @@ from services.amqp.identity import Identity
 from services.amqp.meters import PUBLISHER, Meters
 from services.amqp.publisher import EventPublisher
 from services.amqp.topology import Topology
+from services.amqp.visibility import Visibility
 from services.core import Core, now
 from services.settings import Settings
 
@@ -25,12 +28,14 @@ class Broker:
     consumer: CommandConsumer
     publisher: EventPublisher
     reader: CheckpointedReader
+    consumes: bool
+    publishes: bool
 
-    def work(self, *, consumer: bool, publisher: bool) -> Iterator[tuple[str, Coroutine[object, object, None]]]:
+    def work(self) -> Iterator[tuple[str, Coroutine[object, object, None]]]:
         """What has to run for as long as the process does."""
-        if consumer:
+        if self.consumes:
             yield "amqp consumer", self.consumer.run()
-        if publisher:
+        if self.publishes:
             yield "amqp publisher", self.reader.run(self.publisher.work)
 
     async def stop(self, seconds: float) -> None:
@@ -38,15 +43,24 @@ class Broker:
         await self.consumer.stop(seconds)
 
     async def problem(self) -> str | None:
-        """Why messages do not flow; nothing when they do."""
+        """Why no commands are taken; nothing when they are, or when that is not this process's role.
+
+        The publisher connects only while it is its turn, so that it says nothing about readiness.
+        """
+        if not self.consumes:
+            return None
         return None if self.consumer.ready else self.consumer.link.problem or "is not connected yet"
 
 
-def open_broker(settings: Settings, url: str, core: Core, *, api_user: str | None = None) -> Broker:
-    """The AMQP side over the core; connects when its work runs.
+def open_broker(
+    settings: Settings, url: str, core: Core, roles: frozenset[str], *, api_user: str | None = None
+) -> Broker | None:
+    """The AMQP side over the core, if it is a role of this process; connects when its work runs.
 
     ``api_user`` is the user of the API whom the broker's own user stands for, see ``known_users``.
     """
+    if not roles & {"amqp", "publisher"}:
+        return None
     meters = Meters(core.metrics)
     topology = Topology(
         commands=settings.amqp_commands,
@@ -66,10 +80,23 @@ def open_broker(settings: Settings, url: str, core: Core, *, api_user: str | Non
         prefetch=settings.amqp_prefetch,
     )
     publisher = EventPublisher(
-        _link(url, topology, "events", meters), envelope_of=envelope_of, head=core.store.head, meters=meters
+        _link(url, topology, "events", meters),
+        envelope_of=envelope_of,
+        head=core.store.head,
+        meters=meters,
+        visible=_visible(settings, core),
     )
     reader = CheckpointedReader(core.pool, core.store, name=PUBLISHER)
-    return Broker(consumer=consumer, publisher=publisher, reader=reader)
+    return Broker(
+        consumer=consumer, publisher=publisher, reader=reader, consumes="amqp" in roles, publishes="publisher" in roles
+    )
+
+
+def _visible(settings: Settings, core: Core) -> Callable[[RecordedEvent], Awaitable[RecordedEvent | None]] | None:
+    """What the audience of the exchange may see; nothing to ask when it carries everything."""
+    if not settings.amqp_event_subjects:
+        return None
+    return Visibility(core.store, settings.amqp_event_subjects, DEFAULT_LIMITS).of
 
 
 def known_users(settings: Settings, url: str, api_user: str | None) -> dict[str, tuple[str, ...]]:

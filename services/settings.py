@@ -197,6 +197,11 @@ class Settings(BaseSettings):
         default=(), description="Subjects of a message without user_id; none means that it is refused."
     )
 
+    amqp_event_subjects: Names = Field(
+        default=(),
+        description="Publish only what these subjects may READ; none means that the exchange gets every event.",
+    )
+
     basic_users: Users = Field(
         default_factory=dict, description="Users with passwords for HTTP Basic, as user:password,user:password."
     )

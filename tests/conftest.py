@@ -6,7 +6,8 @@ A missing server fails the tests that need it; nothing is skipped.
 import os
 import secrets
 import subprocess
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 
 import asyncpg
 import pytest
@@ -61,6 +62,13 @@ def rabbitmq_server() -> str:
 def amqp_url(rabbitmq_server: str) -> str:
     """URL of a fresh virtual host."""
     return keeper.ask("vhost")
+
+
+@pytest.fixture
+def home() -> Iterator[Path]:
+    """A data folder for servers of the test's own, which it may stop and kill; deleted after the test."""
+    with keeper.servers_home() as folder:
+        yield folder
 
 
 async def _database(server: str, template: str) -> AsyncIterator[str]:

@@ -15,6 +15,8 @@ import subprocess
 import sys
 import tempfile
 import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -39,6 +41,12 @@ TEST_SETTINGS = {"fsync": "off", "full_page_writes": "off", "max_connections": "
 def programs_home() -> Path:
     """The data folder below which `make install` may have unpacked RabbitMQ."""
     return PROJECT / os.environ.get("TWINLOG_HOME", ".twinlog")
+
+
+def other_postgres() -> Path | None:
+    """The binaries to test with instead of the wheel's newest: another version of PostgreSQL."""
+    folder = os.environ.get("TWINLOG_TEST_POSTGRES")
+    return Path(folder) if folder else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,7 +100,7 @@ class Keeper:
 
     async def _the_postgres(self) -> EmbeddedPostgres:
         if self._postgres is None:
-            server = EmbeddedPostgres(self._home, settings=TEST_SETTINGS)
+            server = EmbeddedPostgres(self._home, settings=TEST_SETTINGS, binaries=other_postgres())
             await server.start()
             try:
                 await server.create_database(TEMPLATE)
@@ -116,6 +124,24 @@ class Keeper:
             self._vhosts_made += VHOST_BATCH
             server.add_vhosts(self._vhosts)
         return self._vhosts.pop()
+
+
+@contextmanager
+def servers_home() -> Iterator[Path]:
+    """A fresh home for servers that a test may stop and kill, deleted at the end with what they kept elsewhere.
+
+    pytest's own `tmp_path` will not do: it is closed to the user that root's servers run as, so that their data would
+    go to the system's folder and stay there.
+    """
+    folder = Path(tempfile.mkdtemp(prefix="twinlog-home-"))
+    folder.chmod(0o711)
+    try:
+        yield folder
+    finally:
+        for home in (folder, *folder.iterdir()):
+            for server in ("postgres", "rabbitmq"):
+                remove_server_folder(home, server)
+        shutil.rmtree(folder)
 
 
 def ask(question: str) -> str:

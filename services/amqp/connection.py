@@ -8,13 +8,14 @@ import random
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-import aio_pika
+import aiormq
 import structlog
 from aiormq.abc import AbstractConnection
-from aiormq.exceptions import AMQPError, ChannelInvalidStateError
+from aiormq.exceptions import AMQPConnectionError, AMQPError, ChannelInvalidStateError
 from pamqp.exceptions import PAMQPException
 from yarl import URL
 
+from services.amqp.careful import CarefulTransport
 from services.amqp.topology import Topology, TopologyConflict, declare
 
 log = structlog.get_logger(__name__)
@@ -57,7 +58,7 @@ class Backoff:
 class Link:
     """Keeps one session running on one connection, for ever: reconnects, declares the topology, starts the session.
 
-    The session gets the ``aiormq`` connection beneath ``aio_pika``'s and is cancelled when that closes.
+    The session gets the ``aiormq`` connection and is cancelled when that closes.
     """
 
     def __init__(
@@ -82,6 +83,7 @@ class Link:
         self._backoff = backoff or Backoff()
         self._chance = chance
         self._changed = changed
+        self._careful = False
 
     @property
     def ready(self) -> bool:
@@ -98,6 +100,7 @@ class Link:
                 try:
                     await self._once(session)
                 except TROUBLE as trouble:
+                    self._careful = self._careful or _is_unreadable(trouble.__cause__)
                     failures = 1 if loop.time() - started >= self._backoff.steady else failures + 1
                     await self._wait(trouble, failures)
                 else:
@@ -114,12 +117,11 @@ class Link:
 
     async def _once(self, session: Callable[[AbstractConnection], Awaitable[None]]) -> None:
         self._enter(LinkState.CONNECTING)
+        factory = CarefulTransport() if self._careful else None
         async with asyncio.timeout(self._connect_seconds):
-            outer = await aio_pika.connect(self._url)
+            connection = await aiormq.connect(self._url, transport_factory=factory)
+            await connection.ready()
         try:
-            if outer.transport is None:
-                raise SessionEnded("the connection was lost while it was made")
-            connection = outer.transport.connection
             await declare(connection, self.topology)
             self.problem = None
             self.sessions += 1
@@ -127,7 +129,7 @@ class Link:
             log.info("amqp_connected", link=self.name)
             await _hold(connection, session)
         finally:
-            await _close(outer)
+            await _close(connection)
 
     def _enter(self, state: LinkState) -> None:
         self.state = state
@@ -146,14 +148,23 @@ async def _hold(connection: AbstractConnection, session: Callable[[AbstractConne
             return
         working.cancel()
         await asyncio.wait({working})
-        raise SessionEnded("the connection was lost")
+        raise SessionEnded("the connection was lost") from _reason(closing)
     finally:
         working.cancel()
         await asyncio.gather(working, return_exceptions=True)
         closing.cancel()
 
 
-async def _close(connection: aio_pika.abc.AbstractConnection) -> None:
+def _is_unreadable(cause: BaseException | None) -> bool:
+    """Whether a connection ended because of what it carried: not by the broker and not by the network."""
+    return isinstance(cause, Exception) and not isinstance(cause, (AMQPConnectionError, OSError))
+
+
+def _reason(closing: asyncio.Future[None]) -> BaseException | None:
+    return None if closing.cancelled() or not closing.done() else closing.exception()
+
+
+async def _close(connection: AbstractConnection) -> None:
     try:
         async with asyncio.timeout(2.0):
             await connection.close()

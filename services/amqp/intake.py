@@ -13,8 +13,9 @@ import structlog
 
 from eventstore.errors import StoreUnavailable
 from protocol.enforcement.auth import AuthContext
-from protocol.errors import DittoError, GatewayServiceUnavailable, InternalError
+from protocol.errors import DittoError, GatewayServiceUnavailable, HeaderInvalid, InternalError
 from protocol.signals import Response, Signal
+from services.amqp.careful import unreadable
 from services.amqp.channels import ConsumingChannel, Delivery
 from services.amqp.connection import Backoff
 from services.amqp.dead_letters import TROUBLE, DeadLetters
@@ -135,6 +136,7 @@ class Intake:
         request = Request(delivery, delivery.properties.message_id or f"{self._name}-{delivery.tag}")
         user_id = delivery.properties.user_id
         try:
+            _check_properties(delivery)
             signal = self._mapper.read(request)
             request.auth = self._identity.authenticate(user_id)
             self._identity.authorize(user_id, signal)
@@ -290,6 +292,11 @@ class Intake:
         self._flushing = False
         for tag, multiple in self._settlement.acknowledgements():
             self._acknowledge(tag, multiple=multiple)
+
+
+def _check_properties(delivery: Delivery) -> None:
+    if unreadable(delivery.properties):
+        raise HeaderInvalid("properties", "properties that AMQP 0-9-1 allows")
 
 
 def _nothing(_: int, *, multiple: bool) -> None:

@@ -20,7 +20,8 @@ from protocol.json import dump
 from protocol.pointers import text
 from protocol.policies.resolve import policies_imported
 from protocol.policies.state import PolicyState
-from services.cli.connection import Exit, Log, fail, open_log
+from services.cli.connection import Log, open_log
+from services.cli.exits import Exit, fail
 from services.cli.printing import console
 from services.cli.running import run
 from services.core import now

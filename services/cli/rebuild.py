@@ -11,7 +11,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from projections.rebuild import BehindCopyError, Rebuild, RebuildOptions, RebuildProgress, Rebuilt
-from services.cli.connection import Exit, fail, open_log
+from services.cli.connection import open_log
+from services.cli.exits import Exit, fail
 from services.cli.running import run
 from services.core import PROJECTIONS
 

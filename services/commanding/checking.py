@@ -59,14 +59,14 @@ class Checker:
             while streams:
                 busy = [stream for stream in streams if self._ledger.busy(stream)]
                 known.update(await self._states.verified(streams, distrusted=busy))
-                found = [around.of(probe, auth) for probe in probes.values()]
+                found = [around.of(probe, known[stream], auth) for stream, probe in probes.items()]
                 streams = {stream for each in found if isinstance(each, tuple) for stream in each}
         except StoreDown as down:
             return down
         answers: JsonObject = {}
         for name, check in signal.checks.items():
             stream = stream_name(check.entity_id)
-            surrounding = around.of(probes[stream], auth)
+            surrounding = around.of(probes[stream], known[stream], auth)
             assert not isinstance(surrounding, tuple)  # noqa: S101 - the loop ended when nothing was left to learn
             answers[name] = answer_check(check, known[stream], surrounding.context, explain=signal.explain)
         return Response(entity_id=NO_POLICY, verb="retrieve", path=(), status=200, value=answers)

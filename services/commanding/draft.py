@@ -79,17 +79,19 @@ class Draft:
             if first is not None:
                 first.repeats.append(pending)
                 return ()
-        around = self._surroundings.of(pending.command, pending.auth)
+        state = self._states[pending.stream]
+        around = self._surroundings.of(pending.command, state, pending.auth)
         if isinstance(around, tuple):
             return around
-        self._decide(pending, {pending.stream: self._states[pending.stream], **around.seen}, around.context)
+        self._decide(pending, {pending.stream: state, **around.seen}, around.context)
         return ()
 
     def missing(self, pending: Pending) -> tuple[StreamName, ...]:
         """The streams to learn before the command can be decided, as far as can be told from those that are known."""
         if pending.stream not in self._states:
             return (pending.stream,)
-        around = self._surroundings.of(pending.command, pending.auth)
+        state = self._states[pending.stream]
+        around = self._surroundings.of(pending.command, state, pending.auth)
         return around if isinstance(around, tuple) else ()
 
     def keep(self, effect: Effect) -> None:

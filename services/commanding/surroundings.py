@@ -54,9 +54,10 @@ class Surroundings:
         """The state of a policy has changed."""
         self._governed.clear()
 
-    def of(self, command: Command, auth: AuthContext) -> Surrounding | tuple[StreamName, ...]:
-        """The surrounding of a command, or the streams to learn first; its own entity's must be known."""
-        state = self._states[stream_name(command.entity_id)]
+    def of(
+        self, command: Command, state: EntityState | None, auth: AuthContext
+    ) -> Surrounding | tuple[StreamName, ...]:
+        """The surrounding of a command on an entity in this state, or the streams to learn first."""
         policy_id = None if state is None else governing_policy(state)
         key = (policy_id, auth.subjects, None if auth.claims is None else id(auth.claims))
         governed = self._governed.get(key)
@@ -89,7 +90,7 @@ class Surroundings:
 
     def _around(self, entities: Iterable[EntityId], auth: AuthContext) -> Surrounding | tuple[StreamName, ...]:
         """Everything known about these entities and the policies behind them."""
-        gathered = _Gathered(self._states)
+        gathered = Gathered(self._states)
         for entity_id in entities:
             gathered.add(entity_id)
         for policy_id in list(gathered.policies):
@@ -108,7 +109,7 @@ class Surroundings:
         return Surrounding(context=context, seen=gathered.seen)
 
 
-class _Gathered:
+class Gathered:
     """Entities with what governs them, as far as it is known; the rest is ``missing``."""
 
     def __init__(self, states: Mapping[StreamName, EntityState | None]) -> None:

@@ -49,12 +49,14 @@ class EmbeddedPostgres:
     """A private PostgreSQL with its cluster below `home`; `async with` starts and stops it.
 
     `settings` override PostgreSQL's configuration (tests that start no crash of the machine may switch fsync off).
+    `binaries` is the folder of another installation's `postgres` and `initdb`, to try another version.
     One process at a time may run the server of a home; `running_url` tells the others where it listens.
     """
 
-    def __init__(self, home: Path, *, settings: Mapping[str, str] | None = None) -> None:
+    def __init__(self, home: Path, *, settings: Mapping[str, str] | None = None, binaries: Path | None = None) -> None:
         self.folder, self._account = server_folder(home, "postgres")
         self._settings = {**SETTINGS, **(settings or {})}
+        self._given_binaries = binaries
         self._data = self.folder / "data"
         self._process = ServerProcess("postgres", self.folder, self._account)
         self._lock = FolderLock(self.folder)
@@ -144,6 +146,8 @@ class EmbeddedPostgres:
 
     def _binaries(self) -> Path:
         """The folder of `postgres` and `initdb`; a copy beside the data when the account cannot enter the wheel's."""
+        if self._given_binaries is not None:
+            return self._given_binaries
         package = _wheel_folder()
         binaries = package / f"pginstall{MAJOR}" / "bin"
         if self._account is None or self._account.can_enter(binaries):
@@ -169,7 +173,8 @@ class EmbeddedPostgres:
         credentials = Credentials.new(USER)
         write_secret(password_file, credentials.password, self._account)
         options = ["--auth=scram-sha-256", "--encoding=UTF8", "--locale=C"]
-        options += ["--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
+        if self._given_binaries is None:  # a provider that PostgreSQL has since version 17
+            options += ["--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
         options += [] if self._settings["fsync"] == "on" else ["--no-sync"]
         initdb = [str(binaries / "initdb"), "-D", str(draft), "-U", USER, f"--pwfile={password_file}", *options]
         self._run(initdb)

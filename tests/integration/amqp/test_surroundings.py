@@ -3,11 +3,14 @@
 import asyncio
 
 import aio_pika
+import aiormq
 import orjson
 import pytest
 
+from services.amqp.channels import Outbox
 from services.amqp.connection import Link, LinkState
 from services.amqp.fakes import ScriptedCommanding
+from services.amqp.frames import publication, publish_method
 from services.amqp.topology import Topology, TopologyConflict, declare
 from services.embedded.processes import free_port
 from tests.integration.amqp.harness import (
@@ -111,3 +114,28 @@ def unused_port() -> int:
 async def _for_ever(_: object) -> None:
 
     await asyncio.Event().wait()
+
+
+@pytest.mark.parametrize("properties", [b"\x80\x00\x02\xff\xfe", b"\x00\x40" + b"\x7f" * 8], ids=["text", "time"])
+async def test_properties_that_cannot_be_read_do_not_stop_the_queue(amqp_url: str, properties: bytes) -> None:
+    commanding = ScriptedCommanding()
+    async with running(new_consumer(amqp_url, commanding)), field(amqp_url) as world:
+        await send_raw(amqp_url, flags_and_values=properties, body=b"unreadable")
+        await world.send(envelope())
+        letter = await world.dead_letter()
+        await eventually(lambda: bool(commanding.submissions), "the queue flows on")
+    assert letter.body == b"unreadable"
+    assert letter.headers["x-twinlog-reason"] == "header.invalid"
+    assert await left_in_queue(amqp_url) == 0
+
+
+async def send_raw(url: str, *, flags_and_values: bytes, body: bytes) -> None:
+    """Publish with properties as given, byte for byte."""
+    connection = await aiormq.connect(url)
+    channel = await connection.channel(publisher_confirms=False)
+    outbox = Outbox(connection)
+    method = publish_method(channel.number, "twinlog.commands", "device")
+    async with background(outbox.run()):
+        outbox.write(publication(method, channel.number, flags_and_values, body, 4_096))
+        await outbox.flush()
+    await connection.close()

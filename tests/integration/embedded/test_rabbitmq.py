@@ -10,8 +10,7 @@ import pytest
 
 from services.embedded.processes import ServerFailed
 from services.embedded.rabbitmq import EmbeddedRabbitMQ, running_url
-from tests.integration.embedded.conftest import servers_home
-from tests.keeper import programs_home
+from tests.keeper import programs_home, servers_home
 
 
 def rabbitmq(home: Path) -> EmbeddedRabbitMQ:

@@ -1,0 +1,1 @@
+"""What can be asked: RQL expressions as one tree, read, printed, and matched in memory."""
