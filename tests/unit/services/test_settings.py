@@ -113,6 +113,7 @@ def test_issuers_are_json_and_say_what_is_wrong_with_them(monkeypatch: pytest.Mo
         '{"a":{"issuer":"x","subjects":[]}}',
         '{"a":{"issuer":"x","jwks_file":"/no/such/file"}}',
         '{"a":{"issuer":"x"},"b":{"issuer":"https://x"}}',
+        '{"twinlog":{"issuer":"x"}}',
     ],
 )
 def test_issuers_that_cannot_be_used_stop_the_start(monkeypatch: pytest.MonkeyPatch, issuers: str) -> None:
