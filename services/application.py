@@ -86,7 +86,8 @@ async def running(settings: Settings, roles: frozenset[str]) -> AsyncIterator[Ap
 
 
 async def _assembled(stack: AsyncExitStack, settings: Settings, roles: frozenset[str]) -> Application:
-    credentials = None if settings.basic_users or settings.pre_authentication else _made_up(settings)
+    has_callers = settings.basic_users or settings.pre_authentication or settings.openid_issuers
+    credentials = None if has_callers else _made_up(settings)
     servers = await open_servers(stack, settings)
     await migrate(servers.database_url)
     pool = await create_pool(servers.database_url, size=settings.database_pool_size)

@@ -124,5 +124,6 @@ def _limits(settings: Settings) -> CommandingLimits:
             granularity=Granularity(
                 expiry=settings.policy_expiry_granularity, announcement=settings.policy_announcement_granularity
             ),
+            integration_subject=settings.integration_subject,
         ),
     )

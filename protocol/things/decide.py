@@ -61,6 +61,8 @@ def decide(command: Command, state: ThingState | None, context: Context) -> Deci
             return _merge(command, resource, thing, context)
         case "delete":
             return _delete(command, resource, thing)
+        case "execute":
+            raise UnknownPath(text(command.path))
         case _:
             assert_never(command.verb)
 

@@ -99,3 +99,34 @@ def test_durations_are_read_as_ditto_or_iso_writes_them(
 ) -> None:
     monkeypatch.setenv("TWINLOG_POLICY_EXPIRY_GRANULARITY", text)
     assert load_settings().policy_expiry_granularity.total_seconds() == seconds
+
+
+def test_issuers_are_json_and_say_what_is_wrong_with_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(
+        "TWINLOG_OPENID_ISSUERS", '{"kc":{"issuer":"x.org","audience":"a","auth-subjects":["{{jwt:x}}"]}}'
+    )
+    issuer = load_settings().openid_issuers["kc"]
+    assert (issuer.url, issuer.audience, issuer.subjects) == ("https://x.org", ("a",), ("{{jwt:x}}",))
+
+
+@pytest.mark.parametrize(
+    "issuers",
+    [
+        "{",
+        "[]",
+        '{"a":{}}',
+        '{"a:b":{"issuer":"x"}}',
+        '{"a":{"issuer":"x?y"}}',
+        '{"a":{"issuer":"x","algorithms":["HS256"]}}',
+        '{"a":{"issuer":"x","algorithms":[]}}',
+        '{"a":{"issuer":"x","subjects":["{{ header:x }}"]}}',
+        '{"a":{"issuer":"x","subjects":[]}}',
+        '{"a":{"issuer":"x","jwks_file":"/no/such/file"}}',
+        '{"a":{"issuer":"x"},"b":{"issuer":"https://x"}}',
+        '{"twinlog":{"issuer":"x"}}',
+    ],
+)
+def test_issuers_that_cannot_be_used_stop_the_start(monkeypatch: pytest.MonkeyPatch, issuers: str) -> None:
+    monkeypatch.setenv("TWINLOG_OPENID_ISSUERS", issuers)
+    with pytest.raises(SettingsInvalid, match="TWINLOG_OPENID_ISSUERS"):
+        load_settings()
