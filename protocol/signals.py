@@ -53,7 +53,9 @@ class Event:
 
     ``value`` is the new value (created, modified), the patch as applied (merged) or absent (deleted). ``metadata`` is
     what the event does to the entity's metadata, as a merge patch of that tree; it is kept but not published. ``cause``
-    is why the service itself did it; nobody's command has one.
+    is why the service itself did it; nobody's command has one. ``printed`` is the value
+    as JSON text where somebody has it anyway, which spares printing it again for its length or its bytes; who makes an
+    event with another value leaves it out.
     """
 
     entity_id: EntityId
@@ -62,6 +64,7 @@ class Event:
     value: JsonValue | Missing = MISSING
     metadata: JsonObject | None = None
     cause: Cause | None = None
+    printed: bytes | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -44,7 +44,9 @@ _ACTIONS: dict[str, Action] = {action: action for action in get_args(Action)}
 
 def store_event(event: Event, headers: Headers) -> tuple[str, str, bytes | None, bytes]:
     """Type, path, value and headers of the event as the log keeps them; no value is ``None``, JSON null is ``null``."""
-    value = None if isinstance(event.value, Missing) else dump(event.value)
+    value = event.printed
+    if value is None and not isinstance(event.value, Missing):
+        value = dump(event.value)
     kept = dict(headers) if event.metadata is None else {**headers, METADATA_HEADER: event.metadata}
     if event.cause is not None:
         kept[CAUSE_HEADER] = event.cause
@@ -67,6 +69,7 @@ def restore_event(stream: str, type_: str, path: str, value: bytes | None, heade
         value=MISSING if value is None else parse(value, max_depth=_DEPTH),
         metadata=_metadata(headers) if _MARK in headers else None,
         cause=_cause(headers) if _CAUSE_MARK in headers else None,
+        printed=value,
     )
 
 

@@ -57,11 +57,12 @@ _VERBS: Final[Mapping[str, Verb]] = {
 _WITH_VALUE: Final = frozenset({"create", "modify", "merge"})
 
 
-def to_signal(envelope: Envelope) -> Incoming:
+def to_signal(envelope: Envelope, headers: Mapping[str, object] | None = None) -> Incoming:
     """The command or acknowledgement that a message is, its headers read and stripped of what only the service may set.
 
     Which paths there are is for the tables of resources to say; here only create and the retrieval of several things
-    have a path of their own. A value that a command has no use for is ignored, as Ditto does.
+    have a path of their own. A value that a command has no use for is ignored, as Ditto does. ``headers`` stand in for
+    those of the envelope, for a transport that has more to say.
     """
     topic = envelope.topic
     reader = _READERS.get((topic.group, topic.channel, topic.criterion))
@@ -69,7 +70,7 @@ def to_signal(envelope: Envelope) -> Incoming:
         raise _unsupported(envelope)
     if envelope.status is not None and topic.criterion != "acks":
         raise IllegalAdaptable("a command has no status; this is a response", topic=str(topic))
-    return reader(envelope, read_headers(envelope.headers))
+    return reader(envelope, read_headers(envelope.headers if headers is None else headers))
 
 
 def _thing_command(envelope: Envelope, headers: Headers) -> Signal:

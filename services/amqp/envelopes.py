@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from itertools import count
 from typing import Final
 
@@ -57,7 +56,7 @@ class DittoMapper:
         message_id = headers.get(MESSAGE_ID)
         if isinstance(message_id, str) and message_id:
             request.command_id = message_id
-        signal = to_signal(replace(envelope, headers=headers))
+        signal = to_signal(envelope, headers)
         request.headers = signal.headers
         request.signal = signal
         return signal
