@@ -76,4 +76,22 @@ class Response:
     position: int | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Acknowledgement:
+    """Answers to a signal that asked for acknowledgements: the statuses by label.
+
+    ``entity_id`` is that of the topic; for a policy announcement it may stand there as if it were a thing's.
+    ``correlation_id`` is that of the signal.
+    """
+
+    entity_id: EntityId
+    correlation_id: str
+    statuses: Mapping[str, int]
+    headers: Headers = field(default_factory=dict)
+
+
 Signal: TypeAlias = Command | RetrieveThings
+"""What commanding takes."""
+
+Incoming: TypeAlias = Signal | Acknowledgement
+"""What a message may be."""

@@ -1,8 +1,8 @@
 """The whole service in one process, put together from its settings: what is opened, in which order, and closed again.
 
 Roles say what a process does beside holding the log: ``http`` and ``amqp`` take commands, ``publisher`` sends events,
-``projector`` keeps the read models. Any number of processes may have any of them; what only one may do at a time it
-does under a lease.
+``projector`` keeps the read models, ``announcer`` announces and removes subjects that expire. Any number of processes
+may have any of them; what only one may do at a time it does under a lease or a claim.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ import structlog
 from eventstore.errors import StoreError
 from eventstore.migrations import migrate
 from eventstore.pool import create_pool
+from services.announcer.setup import open_announcing
 from services.broker import Broker, open_broker
 from services.core import Core, open_core
 from services.credentials import MadeUpCredentials, keep_credentials
@@ -29,7 +30,7 @@ from services.frontend import open_frontend
 from services.servers import Servers, open_servers
 from services.settings import Settings
 
-ROLES: Final = ("http", "amqp", "publisher", "projector")
+ROLES: Final = ("http", "amqp", "publisher", "projector", "announcer")
 
 log = structlog.get_logger(__name__)
 
@@ -91,15 +92,21 @@ async def _assembled(stack: AsyncExitStack, settings: Settings, roles: frozenset
     pool = await create_pool(servers.database_url, size=settings.database_pool_size)
     stack.push_async_callback(_close_pool, pool.close, pool.terminate)
     core = await open_core(stack, settings, pool)
-    broker = None if servers.amqp_url is None else open_broker(settings, servers.amqp_url, core)
+    api_user = None if credentials is None else credentials.user
+    broker = (
+        None if servers.amqp_url is None else open_broker(settings, servers.amqp_url, core, roles, api_user=api_user)
+    )
     application = Application(
         settings=settings, roles=roles, servers=servers, core=core, broker=broker, credentials=credentials
     )
     stack.push_async_callback(_end, application.tasks)
     application.start(core.work(projector="projector" in roles))
     if broker is not None:
-        application.start(broker.work(consumer="amqp" in roles, publisher="publisher" in roles))
+        application.start(broker.work())
         stack.push_async_callback(broker.stop, settings.shutdown_seconds)
+    if "announcer" in roles:
+        announcing = open_announcing(settings, core, None) if broker is None else broker.announcing
+        application.start(announcing.work())
     if "http" in roles:
         application.http_port = await open_frontend(stack, settings, core, broker, credentials)
     _publish_endpoints(stack, application)

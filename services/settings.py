@@ -19,6 +19,9 @@ from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 from typing_extensions import override
 
+from protocol.durations import parse_duration
+from protocol.errors import TimeoutInvalid
+
 PREFIX: Final = "TWINLOG_"
 DEVOPS_USER: Final = "devops"
 AMQP_OFF: Final = "off"
@@ -71,6 +74,18 @@ def _amqp_url(url: SecretStr) -> SecretStr:
     return url
 
 
+def _duration(value: object) -> object:
+    """Read ``90``, ``500ms``, ``15m``, ``4h``; anything else is left to be read as ISO 8601."""
+    if isinstance(value, str):
+        try:
+            return parse_duration(value)
+        except TimeoutInvalid:
+            return value
+    return value
+
+
+Duration = Annotated[timedelta, BeforeValidator(_duration), Field(ge=timedelta())]
+Granule = Annotated[timedelta, BeforeValidator(_duration), Field(ge=timedelta(milliseconds=1))]
 Users = Annotated[dict[str, SecretStr], NoDecode, BeforeValidator(_users)]
 Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_comma_list)]
 DatabaseUrl = Annotated[SecretStr, _url_of("postgresql", "postgres")]
@@ -144,6 +159,11 @@ class Settings(BaseSettings):
         default=(), description="Subjects of a message without user_id; none means that it is refused."
     )
 
+    amqp_event_subjects: Names = Field(
+        default=(),
+        description="Publish only what these subjects may READ; none means that the exchange gets every event.",
+    )
+
     basic_users: Users = Field(
         default_factory=dict, description="Users with passwords for HTTP Basic, as user:password,user:password."
     )
@@ -167,6 +187,29 @@ class Settings(BaseSettings):
     policy_max_bytes: Count = Field(default=102_400, description="Longest policy accepted, in characters of its JSON.")
     json_max_depth: Annotated[int, Field(ge=8, le=500)] = Field(
         default=64, description="Deepest nesting of JSON accepted; deeper is 400."
+    )
+
+    merge_drop_emptied: bool = Field(
+        default=False,
+        description="Whether objects that merge-thing-patch-conditions leave empty are taken out of the patch too.",
+    )
+    policy_expiry_granularity: Granule = Field(
+        default=timedelta(hours=1),
+        description="The expiry of a subject is rounded up to a multiple, as 1h or ISO 8601.",
+    )
+    policy_announcement_granularity: Granule = Field(
+        default=timedelta(minutes=1), description="How long before the expiry to announce is rounded up to a multiple."
+    )
+    announcement_grace: Duration = Field(
+        default=timedelta(hours=4),
+        description="How long after its expiry a subject stays when acknowledgements of its announcement are missing.",
+    )
+    announcement_randomization: Duration = Field(
+        default=timedelta(minutes=5),
+        description="How far announcements are spread where the subject asks for no spread of its own.",
+    )
+    announcement_max_ack_timeout: Granule = Field(
+        default=timedelta(seconds=60), description="Longest wait for the acknowledgements of one attempt."
     )
 
     group_max: Count = Field(default=256, description="Most commands committed in one transaction.")

@@ -29,7 +29,8 @@ from protocol.errors import (
 from protocol.identifiers import EntityId, PolicyId, ThingId
 from protocol.json import MISSING, JsonValue
 from protocol.pointers import ROOT
-from protocol.signals import Action, Command, Headers, Response, RetrieveThings, Signal, Verb
+from protocol.signals import Action, Command, Headers, Incoming, Response, RetrieveThings, Signal, Verb
+from protocol.wire.acks import read_acknowledgement
 from protocol.wire.envelope import Envelope
 from protocol.wire.headers import JSON_TYPE, MERGE_PATCH_TYPE, for_response, media_type, read_headers, salvage_headers
 from protocol.wire.timestamps import iso
@@ -45,8 +46,8 @@ _VERBS: Final[Mapping[str, Verb]] = {
 _WITH_VALUE: Final = frozenset({"create", "modify", "merge"})
 
 
-def to_signal(envelope: Envelope) -> Signal:
-    """The command that a message is, its headers read and stripped of what only the service may set.
+def to_signal(envelope: Envelope) -> Incoming:
+    """The command or acknowledgement that a message is, its headers read and stripped of what only the service may set.
 
     Which paths there are is for the tables of resources to say; here only create and the retrieval of several things
     have a path of their own. A value that a command has no use for is ignored, as Ditto does.
@@ -55,7 +56,7 @@ def to_signal(envelope: Envelope) -> Signal:
     reader = _READERS.get((topic.group, topic.channel, topic.criterion))
     if reader is None:
         raise _unsupported(envelope)
-    if envelope.status is not None:
+    if envelope.status is not None and topic.criterion != "acks":
         raise IllegalAdaptable("a command has no status; this is a response", topic=str(topic))
     return reader(envelope, read_headers(envelope.headers))
 
@@ -74,9 +75,13 @@ def _policy_command(envelope: Envelope, headers: Headers) -> Signal:
     return _command(envelope, PolicyId.parse(envelope.topic.entity_id), verb, path, headers)
 
 
-_READERS: Final[Mapping[tuple[str, str | None, str], Callable[[Envelope, Headers], Signal]]] = {
+_READERS: Final[Mapping[tuple[str, str | None, str], Callable[[Envelope, Headers], Incoming]]] = {
     ("things", "twin", "commands"): _thing_command,
     ("policies", None, "commands"): _policy_command,
+    ("things", "twin", "acks"): read_acknowledgement,
+    ("things", "live", "acks"): read_acknowledgement,
+    ("things", "none", "acks"): read_acknowledgement,
+    ("policies", None, "acks"): read_acknowledgement,
 }
 
 
@@ -142,7 +147,6 @@ _REASONS: Final[Mapping[str, str]] = {
     "events": "twin events follow from commands, clients cannot send them",
     "errors": "errors are sent by the service only",
     "announcements": "announcements are sent by the service only",
-    "acks": "no acknowledgement was requested from you",
     "search": "searching by messages is not served here",
     "streaming": "streaming the history by messages is not served here",
 }

@@ -11,7 +11,7 @@ from typing import Final
 from eventstore.events import RecordedEvent
 from protocol.errors import DittoError
 from protocol.json import JsonValue
-from protocol.signals import Action, Command, Response, RetrieveThings, Signal
+from protocol.signals import Action, Command, Incoming, Response, RetrieveThings
 from protocol.stored import published_headers
 from protocol.streams import entity_of
 from protocol.wire.codec import event_envelope, from_error, from_response, from_things, to_signal
@@ -41,7 +41,7 @@ class DittoMapper:
         """``application/vnd.eclipse.ditto+json``."""
         return self._content_type
 
-    def read(self, request: Request) -> Signal:
+    def read(self, request: Request) -> Incoming:
         """Read an envelope; its headers win over the properties of the message, and a correlation id is never missing.
 
         The command id is the envelope's ``ditto-message-id``, else the message's ``message_id``, else what the request

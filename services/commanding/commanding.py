@@ -22,6 +22,7 @@ from protocol.signals import Response, RetrieveThings, Signal
 from protocol.streams import entity_of
 from services.commanding.appending import Appender
 from services.commanding.draft import Verdict
+from services.commanding.enforcers import Enforcers
 from services.commanding.errors import OutcomeUnknown, Overloaded, Stopping, StoreDown, Withdrawn
 from services.commanding.history import History, is_historical
 from services.commanding.lane import Lane
@@ -70,7 +71,13 @@ class Commanding:
         self._cache: StateCache[EntityState] = StateCache(
             max_entries=limits.cache_entries, max_bytes=limits.cache_bytes
         )
-        self._states = States(twins=twins, trust=sole_writer, cache=self._cache, store_seconds=limits.store_seconds)
+        self._states = States(
+            twins=twins,
+            trust=sole_writer,
+            cache=self._cache,
+            store_seconds=limits.store_seconds,
+            enforcers=Enforcers(max_entries=limits.enforcers),
+        )
         self._ledger = Ledger(metrics=self.metrics, time=self._loop.time)
         remembered = RememberedCommands(max_entries=limits.remembered_commands, max_bytes=limits.remembered_bytes)
         lookup = Lookup(store=store, ledger=self._ledger, remembered=remembered, store_seconds=limits.store_seconds)
@@ -93,7 +100,13 @@ class Commanding:
         self._writes = Lane[Pending](writer.work, group_max=limits.group_max, failed=self._failed)
         self._reader = Reader(states=self._states, ledger=self._ledger, clock=clock, limits=limits)
         self._reads = Lane[Pending | Gathering](self._reader.work, group_max=limits.group_max, failed=self._failed)
-        history = History(store=store, states=self._states, ledger=self._ledger, clock=clock, limits=limits.rules)
+        history = History(
+            store=store,
+            states=self._states,
+            ledger=self._ledger,
+            clock=clock,
+            limits=limits.rules,
+        )
         self._past = Lane[Pending](history.work, group_max=1, failed=self._failed)
         self._tasks: list[asyncio.Task[None]] = []
         self._stopping = False

@@ -63,6 +63,8 @@ VALUES: Final = st.sampled_from(
         *("", "0", "1", "true", "false", "-1", "1s", "99999999999999999999", "*", '"rev:1"', 'W/"x"', "twin", "live"),
         *("[]", "{}", "null", "twin-persisted", "skip", "skip-minimizing-merge", "2026-01-01T00:00:00Z", "a:b", "(("),
         *("size(2)", "cursor(W10)", "cursor(WyJhIiwiYiJd)", "attributes/x", "*/x", '[{"key":"/a","value":1}]', "a,,b"),
+        *("eq(attributes/x,1)", 'not(like(thingId,"a*"),exists(features/*/x))', '{"/":"gt(_modified,time:now-1y)"}'),
+        *("eq(attributes/x,time:now+99999999999y)", '{"attributes/x":"eq(attributes/x,2)"}', "in(_revision,1,2"),
         *("thingId,attributes(a,b)", "features/*/x", "0001-01-01T00:00:00Z", "9999-12-31T23:59:59Z", "NaN", "original"),
     ]
 ) | st.text(st.characters(min_codepoint=32, max_codepoint=126), max_size=12)

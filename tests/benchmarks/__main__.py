@@ -29,6 +29,7 @@ from tests.benchmarks.processes import twinlog
 
 PATHS = ("amqp", "http", "append", "replay", "scale")
 CONSOLE = Console(stderr=True)
+WIDTH = 200
 
 
 def main(
@@ -39,10 +40,9 @@ def main(
     """Measure Twinlog beside the bare libraries and print the ratios."""
     chosen = tuple(only or PATHS)
     measures = uvloop.run(_measure(chosen, rounds))
-    Console().print(report(measures))
+    Console(width=WIDTH if not sys.stdout.isatty() else None).print(report(measures))
     if json is not None:
         json.write_bytes(orjson.dumps([measure.to_json() for measure in measures], option=orjson.OPT_INDENT_2))
-    sys.exit(0)
 
 
 async def _measure(chosen: tuple[str, ...], rounds: int) -> list[Measure]:
@@ -69,7 +69,7 @@ async def _hot_paths(
             rounds=rounds,
             tell=_tell,
         )
-        twin = await fleet.create_things(service.port)
+        twin = await fleet.create_things(service.port, f"amqp:{bench.amqp_user}")
         if "amqp" in chosen:
             measures += await paths.amqp(bench)
         if "http" in chosen:

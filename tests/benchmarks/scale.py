@@ -35,9 +35,9 @@ async def measure(home: Path, database_url: str, amqp_url: str, tell: Callable[[
         await fleet.seed_log(store, THINGS)
     tell(catch_up.name)
     async with twinlog(home / "service", database_url, amqp_url) as service:
-        began = time.perf_counter() - 0.0
+        began = time.perf_counter()
         catch_up.twinlog.append(THINGS / (await _caught_up(service.port, began)))
-        await load("load_http", _reads(service.port))
+        await load("load_http", _reads(service.port), service.process)
         memory.twinlog.append(service.resident_bytes() / MEGABYTE)
     for _ in range(5):
         tell(start.name)

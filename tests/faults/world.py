@@ -16,7 +16,8 @@ from eventstore.pool import Pool, create_pool
 from eventstore.postgres import PostgresEventStore
 from projections.rebuild import Rebuild, RebuildOptions
 from services.amqp.topology import Topology
-from services.core import PROJECTIONS
+from services.core import projections
+from services.settings import load_settings
 from tests.faults.load import ANSWERS
 from tests.faults.waiting import DEADLINE, eventually
 
@@ -82,7 +83,7 @@ class World:
     async def differences(self) -> list[str]:
         """Where the read models are not what a replay of the log would make of them."""
         found = []
-        for name, projection in PROJECTIONS.items():
+        for name, projection in projections(load_settings()).items():
             rebuild = Rebuild(self.pool, self.store, projection(), options=RebuildOptions(compare=True, swap=False))
             found += [f"{name}: {difference}" for difference in (await rebuild.run()).differences]
         return found
