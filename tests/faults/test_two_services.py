@@ -26,7 +26,7 @@ COUNTERS = 3
 async def test_two_services_lose_no_update_even_if_one_is_killed_or_stands_still(
     home: Path, database_url: str, amqp_url: str, chance: random.Random, tell: Tell
 ) -> None:
-    await two_services(home, database_url, amqp_url, chance, tell, faults=2, increments=30)
+    await two_services(home, database_url, amqp_url, chance, tell, faults=2, increments=15)
 
 
 @pytest.mark.soak
