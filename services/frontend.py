@@ -32,8 +32,10 @@ async def open_frontend(
     core: Core,
     broker: Broker | None,
     credentials: MadeUpCredentials | None,
+    *,
+    shutdown_seconds: float,
 ) -> int:
-    """Serve HTTP until the stack is left, which finishes what is in flight; gives the port."""
+    """Serve HTTP until the stack is left, which finishes what is in flight in ``shutdown_seconds``; gives the port."""
     known = _with_credentials(settings, credentials)
     app = create_app(
         core.commanding,
@@ -59,7 +61,7 @@ async def open_frontend(
             app,
             host=settings.http_host,
             port=settings.http_port,
-            shutdown_seconds=settings.shutdown_seconds,
+            shutdown_seconds=shutdown_seconds,
             uri_bytes=settings.http_max_uri_bytes,
             header_bytes=settings.http_max_header_bytes,
         )
