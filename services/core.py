@@ -31,6 +31,9 @@ from services.settings import Settings
 PROJECTIONS: Final = ("twins", "revisions", "deadlines", "search")
 """The names of all read models: what the projector keeps and ``twinlog rebuild`` rebuilds."""
 
+PAGES: Final = {"twins": 500, "revisions": 500, "deadlines": 100, "search": 100}
+"""Events that a projection takes at once: no more than keep the event loop busy for some ten milliseconds."""
+
 LAG_SECONDS: Final = 0.5
 
 
@@ -56,6 +59,7 @@ class Core:
                     self.pool,
                     self.store,
                     make,
+                    page_size=PAGES[name],
                     freshness=self.searched if name == SearchProjection.name else None,
                     on_applied=self.waking.committed,
                 )
@@ -130,5 +134,6 @@ def _limits(settings: Settings) -> CommandingLimits:
             granularity=Granularity(
                 expiry=settings.policy_expiry_granularity, announcement=settings.policy_announcement_granularity
             ),
+            integration_subject=settings.integration_subject,
         ),
     )

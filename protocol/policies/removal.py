@@ -42,7 +42,12 @@ def decide_removal(command: RemoveSubject, policy: PolicyState | None) -> Decisi
     """
     document = {} if policy is None or policy.deleted else policy.document
     events = tuple(
-        Event(entity_id=command.entity_id, action="deleted", path=("entries", label, "subjects", subject_id))
+        Event(
+            entity_id=command.entity_id,
+            action="deleted",
+            path=("entries", label, "subjects", subject_id),
+            cause="expiry",
+        )
         for label, subject_id, subject in subjects_of(document)
         if subject_id == command.subject_id and same(subject, command.subject)
     )

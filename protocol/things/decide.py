@@ -25,7 +25,7 @@ from protocol.errors import (
     UnknownPath,
 )
 from protocol.identifiers import ThingId
-from protocol.json import MISSING, JsonObject, JsonValue, Missing
+from protocol.json import MISSING, JsonObject, JsonValue, Missing, dump
 from protocol.pointers import ROOT, check_key, resolve, text
 from protocol.signals import Action, Command, Event
 from protocol.things import conditions, metadata
@@ -61,6 +61,8 @@ def decide(command: Command, state: ThingState | None, context: Context) -> Deci
             return _merge(command, resource, thing, context)
         case "delete":
             return _delete(command, resource, thing)
+        case "execute":
+            raise UnknownPath(text(command.path))
         case _:
             assert_never(command.verb)
 
@@ -210,6 +212,7 @@ def _event(command: Command, resource: Resource, thing: ThingState, action: Acti
         path=command.path,
         value=value,
         metadata=metadata.change(command, resource.pattern, value, thing.metadata),
+        printed=dump(value),
     )
 
 

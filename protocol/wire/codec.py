@@ -13,6 +13,7 @@ from typing import Final
 import orjson
 
 from protocol import pointers
+from protocol.enforcement.checks import read_checks
 from protocol.errors import (
     DittoError,
     IllegalAdaptable,
@@ -27,9 +28,19 @@ from protocol.errors import (
     UnknownTopicPath,
 )
 from protocol.identifiers import EntityId, PolicyId, ThingId
-from protocol.json import MISSING, JsonValue
+from protocol.json import MISSING, JsonValue, Missing
 from protocol.pointers import ROOT
-from protocol.signals import Action, Command, Headers, Incoming, Response, RetrieveThings, Signal, Verb
+from protocol.signals import (
+    Action,
+    CheckPermissions,
+    Command,
+    Headers,
+    Incoming,
+    Response,
+    RetrieveThings,
+    Signal,
+    Verb,
+)
 from protocol.wire.acks import read_acknowledgement
 from protocol.wire.envelope import Envelope
 from protocol.wire.headers import JSON_TYPE, MERGE_PATCH_TYPE, for_response, media_type, read_headers, salvage_headers
@@ -46,11 +57,12 @@ _VERBS: Final[Mapping[str, Verb]] = {
 _WITH_VALUE: Final = frozenset({"create", "modify", "merge"})
 
 
-def to_signal(envelope: Envelope) -> Incoming:
+def to_signal(envelope: Envelope, headers: Mapping[str, object] | None = None) -> Incoming:
     """The command or acknowledgement that a message is, its headers read and stripped of what only the service may set.
 
     Which paths there are is for the tables of resources to say; here only create and the retrieval of several things
-    have a path of their own. A value that a command has no use for is ignored, as Ditto does.
+    have a path of their own. A value that a command has no use for is ignored, as Ditto does. ``headers`` stand in for
+    those of the envelope, for a transport that has more to say.
     """
     topic = envelope.topic
     reader = _READERS.get((topic.group, topic.channel, topic.criterion))
@@ -58,7 +70,7 @@ def to_signal(envelope: Envelope) -> Incoming:
         raise _unsupported(envelope)
     if envelope.status is not None and topic.criterion != "acks":
         raise IllegalAdaptable("a command has no status; this is a response", topic=str(topic))
-    return reader(envelope, read_headers(envelope.headers))
+    return reader(envelope, read_headers(envelope.headers if headers is None else headers))
 
 
 def _thing_command(envelope: Envelope, headers: Headers) -> Signal:
@@ -70,6 +82,8 @@ def _thing_command(envelope: Envelope, headers: Headers) -> Signal:
 
 
 def _policy_command(envelope: Envelope, headers: Headers) -> Signal:
+    if envelope.topic.action == "checkPermissions":
+        return _check_permissions(envelope, headers)
     verb = _verb(envelope.topic)
     path = pointers.parse_policy_path(envelope.path)
     return _command(envelope, PolicyId.parse(envelope.topic.entity_id), verb, path, headers)
@@ -130,6 +144,18 @@ def _listed_id(text: JsonValue, namespace: str | None, topic: Topic) -> ThingId:
     return thing_id
 
 
+def _check_permissions(envelope: Envelope, headers: Headers) -> CheckPermissions:
+    """Questions about many entities, so the topic names none: ``_/_/policies/commands/checkPermissions``."""
+    if pointers.parse(envelope.path) != ROOT:
+        raise UnknownPath(envelope.path, "To check permissions use the path '/'.")
+    if (envelope.topic.namespace, envelope.topic.name) != (ANY, ANY):
+        raise IllegalAdaptable("permissions are checked with '_/_' instead of an id", topic=str(envelope.topic))
+    if isinstance(envelope.value, Missing):
+        raise JsonFieldMissing("value", "the message of a checkPermissions command")
+    explain = headers.get("explain") in (True, "true")
+    return CheckPermissions(checks=read_checks(envelope.value), explain=explain, headers=headers)
+
+
 def _unsupported(envelope: Envelope) -> DittoError:
     """The error for a topic that exists in Ditto's grammar but leads nowhere here."""
     topic = envelope.topic
@@ -173,6 +199,17 @@ def from_things(command: RetrieveThings, things: list[JsonValue], headers: Heade
         path="/",
         headers={**for_response(command.headers, headers), "content-type": JSON_TYPE},
         value=things,
+        status=200,
+    )
+
+
+def from_checks(command: CheckPermissions, answers: JsonValue, headers: Headers) -> Envelope:
+    """The message that answers a check of permissions."""
+    return Envelope(
+        topic=Topic(ANY, ANY, "policies", None, "commands", action="checkPermissions"),
+        path="/",
+        headers={**for_response(command.headers, headers), "content-type": JSON_TYPE},
+        value=answers,
         status=200,
     )
 

@@ -16,7 +16,7 @@ from types import MappingProxyType
 from protocol.enforcement.auth import AuthContext
 from protocol.errors import AuthenticationFailed, ConnectionIdEnforcementFailed, PlaceholderUnresolved
 from protocol.identifiers import EntityId, ThingId
-from protocol.signals import Command, Incoming, RetrieveThings
+from protocol.signals import CheckPermissions, Command, Incoming, RetrieveThings
 
 USER_ID = "{user_id}"
 _PLACEHOLDER = re.compile(r"\{\{\s*([a-z]+):([a-z]+)\s*\}\}")
@@ -102,6 +102,8 @@ def _entities(signal: Incoming) -> Iterator[EntityId]:
             yield entity_id
         case RetrieveThings(thing_ids=thing_ids):
             yield from thing_ids
+        case CheckPermissions(checks=checks):
+            yield from dict.fromkeys(check.entity_id for check in checks.values())
 
 
 def _resolved(text: str, entity: EntityId) -> str | None:

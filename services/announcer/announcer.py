@@ -62,8 +62,8 @@ class Pace:
     counts as lost after ``lost`` seconds, and is waited for at the start for ``patience``.
     """
 
-    policies: int = 128
-    removals: int = 64
+    policies: int = 64
+    removals: int = 32
     poll: float = 0.5
     rest: float = 1.0
     lost: float = 30.0

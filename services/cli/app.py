@@ -8,6 +8,7 @@ from services.cli.deadlines import deadlines
 from services.cli.demo import demo
 from services.cli.events import events
 from services.cli.exits import EPILOG
+from services.cli.policies import policies
 from services.cli.rebuild import rebuild
 from services.cli.search import search
 from services.cli.serve import migrate, serve
@@ -27,6 +28,7 @@ app.command("serve", epilog=EPILOG)(serve)
 app.command("migrate", epilog=EPILOG)(migrate)
 app.add_typer(events, name="events", epilog=EPILOG)
 app.add_typer(things, name="thing", epilog=EPILOG)
+app.add_typer(policies, name="policy", epilog=EPILOG)
 app.command("rebuild", epilog=EPILOG)(rebuild)
 app.command("search", epilog=EPILOG)(search)
 app.command("deadlines", epilog=EPILOG)(deadlines)

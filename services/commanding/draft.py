@@ -79,7 +79,7 @@ class Draft:
                 first.repeats.append(pending)
                 return ()
         state = self._states[pending.stream]
-        around = self._surroundings.of(pending.command, state, pending.auth.subjects)
+        around = self._surroundings.of(pending.command, state, pending.auth)
         if isinstance(around, tuple):
             return around
         self._decide(pending, {pending.stream: state, **around.seen}, around.context)
@@ -90,7 +90,7 @@ class Draft:
         if pending.stream not in self._states:
             return (pending.stream,)
         state = self._states[pending.stream]
-        around = self._surroundings.of(pending.command, state, pending.auth.subjects)
+        around = self._surroundings.of(pending.command, state, pending.auth)
         return around if isinstance(around, tuple) else ()
 
     def keep(self, effect: Effect) -> None:

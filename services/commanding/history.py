@@ -80,7 +80,7 @@ class History:
         surroundings = Surroundings(known, now=self._clock(), limits=self._limits, compile=self._states.compile)
         known.update(await self._states.verified((pending.stream,)))
         state = known[pending.stream]
-        while isinstance(around := surroundings.of(pending.command, state, pending.auth.subjects), tuple):
+        while isinstance(around := surroundings.of(pending.command, state, pending.auth), tuple):
             known.update(await self._states.verified(around))
         enforce_history(pending.command, state, around.context)
         return around.context

@@ -11,7 +11,7 @@ from aiohttp.web import StreamResponse
 
 from protocol.json import MISSING, JsonValue, Missing
 from protocol.signals import Command, Response
-from services.http import acks, expectations
+from services.http import acks
 from services.http.acks import Acknowledgement
 from services.http.answers import answer, response_answer
 from services.http.exchange import Exchange
@@ -22,15 +22,21 @@ UNAWAITED_SECONDS: Final = 3
 
 
 async def change(
-    exchange: Exchange, command: Command, headers: Mapping[str, JsonValue], *, location: str
+    exchange: Exchange,
+    command: Command,
+    headers: Mapping[str, JsonValue],
+    expectation: Expectation,
+    *,
+    location: str,
 ) -> StreamResponse:
     """Have the command executed and answer as http-api.md section 3.4 says; ``location`` is for what it may create."""
-    expectation = expectations.of_change(headers)
     if not expectation.response_required and not expectation.labels:
         return await _unawaited(exchange, command)
     started = asyncio.get_running_loop().time()
+    # The events of an action do not tell its answer, and to execute it twice does no harm.
+    command_id = exchange.command_id() if command.verb != "execute" else None
     response = await exchange.edge.commands.execute(
-        command, exchange.auth, command_id=exchange.command_id(), edge="http", timeout=expectation.seconds
+        command, exchange.auth, command_id=command_id, edge="http", timeout=expectation.seconds
     )
     if expectation.foreign_labels:
         return await _acknowledged(exchange, response, expectation, started)

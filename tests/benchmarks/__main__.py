@@ -19,6 +19,7 @@ import typer
 import uvloop
 from rich.console import Console
 
+from eventstore.migrations import migrate
 from eventstore.pool import create_pool
 from eventstore.postgres import PostgresEventStore
 from services.embedded.postgres import EmbeddedPostgres
@@ -48,7 +49,10 @@ def main(
 async def _measure(chosen: tuple[str, ...], rounds: int) -> list[Measure]:
     measures: list[Measure] = []
     async with _servers() as (home, database_url, amqp_url):
-        if set(chosen) - {"scale"}:
+        if {"append", "replay"} & set(chosen):
+            measures += await _log(database_url, chosen, rounds)
+    async with _servers() as (home, database_url, amqp_url):
+        if {"amqp", "http"} & set(chosen):
             measures += await _hot_paths(home, database_url, amqp_url, chosen, rounds)
     if "scale" in chosen:
         async with _servers() as (home, database_url, amqp_url):
@@ -74,14 +78,17 @@ async def _hot_paths(
             measures += await paths.amqp(bench)
         if "http" in chosen:
             measures += await paths.http(bench, twin)
-        async with contextlib.AsyncExitStack() as stack:
-            pool = await stack.enter_async_context(await create_pool(database_url, size=2))
-            store = PostgresEventStore(pool)
-            if "replay" in chosen:
-                measures += await paths.replay(bench, store, pool)
-            if "append" in chosen:
-                measures += await paths.append(bench, store, pool)
     return measures
+
+
+async def _log(database_url: str, chosen: tuple[str, ...], rounds: int) -> list[Measure]:
+    """The event store alone, with no service following it; what was appended is what is replayed."""
+    await migrate(database_url)
+    async with await create_pool(database_url, size=2) as pool:
+        store = PostgresEventStore(pool)
+        appended = await paths.append(store, pool, rounds, _tell)
+        replayed = await paths.replay(store, pool, rounds, _tell) if "replay" in chosen else []
+    return (appended if "append" in chosen else []) + replayed
 
 
 @contextlib.asynccontextmanager

@@ -96,12 +96,12 @@ def _note(measure: Measure, floor_report: dict[str, Any], twinlog_report: dict[s
     measure.notes = f"p99 {twinlog_report['p99'] * 1_000:.0f} ms; generator {generator:.0f} µs each"
 
 
-async def append(bench: Bench, store: EventStore, pool: asyncpg.Pool) -> list[Measure]:
+async def append(store: EventStore, pool: asyncpg.Pool, rounds: int, tell: Callable[[str], None]) -> list[Measure]:
     """Events into the log in groups of 100 beside a bare multi-row insert of the same bytes."""
     measure = Measure(name="append in groups of 100", unit="events/s")
     await pool.execute(BARE_TABLE)
-    for number in range(bench.rounds):
-        bench.tell(f"{measure.name}, round {number + 1}")
+    for number in range(rounds):
+        tell(f"{measure.name}, round {number + 1}")
         measure.floor.append(await _bare_appends(pool))
         began = time.perf_counter()
         for group in fleet.small_groups(APPENDED, GROUP):
@@ -111,11 +111,11 @@ async def append(bench: Bench, store: EventStore, pool: asyncpg.Pool) -> list[Me
     return [measure]
 
 
-async def replay(bench: Bench, store: EventStore, pool: asyncpg.Pool) -> list[Measure]:
+async def replay(store: EventStore, pool: asyncpg.Pool, rounds: int, tell: Callable[[str], None]) -> list[Measure]:
     """The whole log to a reader as lines of JSON beside asyncpg reading the same rows in pages."""
     measure = Measure(name="replay of the log as NDJSON", unit="events/s", least=100_000)
-    for number in range(bench.rounds):
-        bench.tell(f"{measure.name}, round {number + 1}")
+    for number in range(rounds):
+        tell(f"{measure.name}, round {number + 1}")
         measure.floor.append(await _bare_replay(pool))
         began, count = time.perf_counter(), 0
         async for page in store.read(page_size=5_000):

@@ -203,6 +203,7 @@ async def stage(
                 lambda: DeadlinesProjection(touched=waking.touched),
                 on_applied=waking.committed,
                 pace=0.005,
+                page_size=100,
             )
             await stack.enter_async_context(background(deadlines.run()))
             await stack.enter_async_context(background(ProjectionRunner(pool, store, TwinsProjection).run()))

@@ -17,8 +17,8 @@ Fill = Callable[[int], Awaitable[None]]
 
 
 @pytest.fixture
-def twinlog(database_url: str, tmp_path: Path) -> Twinlog:
-    return Twinlog(
+async def twinlog(database_url: str, tmp_path: Path) -> AsyncIterator[Twinlog]:
+    program = Twinlog(
         {
             "TWINLOG_HOME": str(tmp_path / "home"),
             "TWINLOG_DATABASE_URL": database_url,
@@ -26,6 +26,8 @@ def twinlog(database_url: str, tmp_path: Path) -> Twinlog:
             "TWINLOG_BASIC_USERS": "ada:lovelace",
         }
     )
+    yield program
+    await program.end_all()
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import signal
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import orjson
@@ -37,12 +37,20 @@ class Twinlog:
     """``twinlog`` with an environment."""
 
     environment: Mapping[str, str]
+    started: list[asyncio.subprocess.Process] = field(default_factory=list)
 
     def with_(self, **variables: str) -> "Twinlog":
-        return Twinlog({**self.environment, **variables})
+        return Twinlog({**self.environment, **variables}, self.started)
+
+    async def end_all(self) -> None:
+        """Leave nothing behind, also of a test that failed in the middle."""
+        for process in self.started:
+            if process.returncode is None:
+                process.kill()
+                await process.communicate()
 
     async def start(self, *arguments: str) -> asyncio.subprocess.Process:
-        return await asyncio.create_subprocess_exec(
+        process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "services.cli", *arguments),
             env={**clean_environment(), **self.environment},
             cwd=PROJECT,
@@ -51,6 +59,8 @@ class Twinlog:
             stderr=asyncio.subprocess.PIPE,
             limit=2**24,
         )
+        self.started.append(process)
+        return process
 
     async def __call__(self, *arguments: str) -> Ended:
         process = await self.start(*arguments)

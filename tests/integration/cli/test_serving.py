@@ -122,7 +122,7 @@ async def test_rebuild_swaps_an_equal_read_model_in_while_the_service_runs(twinl
 
 async def test_the_first_start_tells_credentials_once_and_they_work(twinlog: Twinlog) -> None:
     variables = {name: value for name, value in twinlog.environment.items() if name != "TWINLOG_BASIC_USERS"}
-    first = Twinlog(variables)
+    first = Twinlog(variables, twinlog.started)
     process = await first.start("serve", "--port", "0")
     told = await said(process, b"API user")
     assert await put(first, "farm.one:a", {}) == 201

@@ -7,7 +7,7 @@ import pytest
 from protocol.context import Context
 from protocol.enforcement.events import visible_event
 from protocol.identifiers import ThingId
-from protocol.json import MISSING, JsonValue, Missing
+from protocol.json import MISSING, JsonValue, Missing, dump
 from protocol.pointers import parse
 from protocol.signals import Action, Event
 from tests.unit.protocol.enforcement.test_enforce import POLICY
@@ -18,11 +18,15 @@ PUMP = ThingId("farm.one:pump")
 
 def seen(who: str, action: Action, path: str, value: JsonValue | Missing = MISSING) -> object:
     enforcer = Context(now=NOON, subjects=(), policies={P1: POLICY}).enforcer(P1)
-    event = Event(entity_id=PUMP, action=action, path=parse(path), value=value)
+    printed = None if isinstance(value, Missing) else dump(value)
+    event = Event(entity_id=PUMP, action=action, path=parse(path), value=value, printed=printed)
     visible = visible_event(event, enforcer, (f"s:{who}",))
     if visible is event:
         return "all"
-    return "nothing" if visible is None else visible.value
+    if visible is None:
+        return "nothing"
+    assert visible.printed is None, "the text of the whole value must not go along with a part of it"
+    return visible.value
 
 
 @pytest.mark.parametrize(
