@@ -54,8 +54,8 @@ bench: install ## Measure Twinlog against the bare libraries
 	$(BIN)/python -m tests.benchmarks $(BENCH_ARGS)
 
 .PHONY: soak
-soak: install ## Kill and restart everything under load, for long
-	$(BIN)/python -m pytest -m soak --timeout=0 --forbid-skips $(PYTEST_ARGS)
+soak: install ## Kill and restart everything under load, for long (TWINLOG_SOAK_ROUNDS, TWINLOG_FAULTS_SEED)
+	$(BIN)/python -m pytest -m soak --timeout=0 -s --show-capture=stdout --forbid-skips $(PYTEST_ARGS)
 
 .PHONY: lock
 lock: ## Resolve the dependencies anew into requirements.lock (needs uv)

@@ -45,7 +45,13 @@ class LeaseLost(Exception):
 
 @dataclass(slots=True, kw_only=True)
 class Lease:
-    """The right to act as ``name`` until it is lost; ``version`` and ``position`` as found when it was taken.
+    """The right to act as ``name`` until it is lost; ``version`` as found when it was taken.
+
+    ``position`` is the checkpoint as its owner knows it: found when the lease was taken, then moved by each committed
+    ``fenced`` transaction. A checkpoint is committed without waiting for the disk, so a crash of the database may take
+    the last ones back, together with the rows that belong to them, while the owner lives on and reads ahead. So every
+    next step names the position that it continues from, and an owner that remembers more than the database is fenced
+    off: it takes the lease anew, and does again what was lost.
 
     ``fenced`` counts our open transactions that hold the consumer's row. Meanwhile nobody can take the lease, however
     long they last, and a renewal could only wait for them.
@@ -119,26 +125,28 @@ async def keep(pool: Pool, lease: Lease) -> None:
 async def fenced(pool: Pool, lease: Lease, position: int) -> AsyncIterator[Connection]:
     """A transaction that ends with the checkpoint at ``position``, or leaves no trace.
 
-    Raises ``LeaseLost`` before the body if another owner has taken over. The checkpoint comes first, because it locks
+    Raises ``LeaseLost`` before the body if another owner has taken over, or if the database has lost what this one did
+    before. The checkpoint comes first, because it locks
     the consumer's row: owners never write at the same time, and a take-over or swap waits for the end or comes before.
     """
     async with pool.acquire() as connection:
         lease.fenced += 1
         try:
             async with connection.transaction():
-                await advance(connection, lease, position)
+                await advance(connection, lease, position, continues=lease.position)
                 yield connection
                 if time.monotonic() > lease.good_until - lease.terms.renew:
-                    await advance(connection, lease, position)
+                    await advance(connection, lease, position, continues=position)
+            lease.position = position
         finally:
             lease.fenced -= 1
 
 
-async def advance(connection: Connection, lease: Lease, position: int) -> None:
-    """Move the checkpoint inside the connection's transaction; raises ``LeaseLost`` when fenced off."""
+async def advance(connection: Connection, lease: Lease, position: int, *, continues: int) -> None:
+    """Move the checkpoint on from ``continues`` in the connection's transaction; raises ``LeaseLost`` if fenced off."""
     asked_at = time.monotonic()
     kept = await connection.fetchval(
-        statement("advance_checkpoint"), lease.name, lease.token, position, lease.terms.lasts
+        statement("advance_checkpoint"), lease.name, lease.token, position, lease.terms.lasts, continues
     )
     if kept is None:
         raise LeaseLost(lease.name)

@@ -46,6 +46,7 @@ class Shadow:
             if kept is None:
                 raise LeaseLost(self.consumer)
             await connection.execute(statement("create_shadow"), self.schema, self._tables)
+        lease.position = 0
         return 0
 
     @asynccontextmanager
@@ -78,19 +79,22 @@ class Shadow:
         await connection.execute(statement("swap_shadow"), self.schema, self._tables)
         name, version = self._projection.name, self._projection.version
         await connection.execute(statement("replace_checkpoint"), name, version, position)
-        await self._retire(connection, lease)
+        await self._retire(connection, lease, complete_to=lease.position)
 
     async def drop(self, lease: Lease) -> None:
         """Leave no trace of the copy."""
         async with self._pool.acquire() as connection, connection.transaction():
-            await self._retire(connection, lease)
+            await self._retire(connection, lease, complete_to=None)
             await connection.execute(statement("drop_shadow"), self.schema)
 
-    async def _retire(self, connection: Connection, lease: Lease) -> None:
-        """Remove the rebuild's row. From here the lease counts as fenced for good: its row is ours or gone."""
+    async def _retire(self, connection: Connection, lease: Lease, *, complete_to: int | None) -> None:
+        """Remove the rebuild's row, if the copy still has everything up to the position, where that matters.
+
+        From here the lease counts as fenced for good: its row is ours or gone.
+        """
         lease.fenced += 1
         try:
-            removed = await connection.execute(statement("remove_consumer"), self.consumer, lease.token)
+            removed = await connection.execute(statement("remove_consumer"), self.consumer, lease.token, complete_to)
         except BaseException:
             lease.fenced -= 1
             raise

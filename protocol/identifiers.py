@@ -32,6 +32,11 @@ class NamespacedId(str):
         """The part after the first colon."""
         return self[self.index(":") + 1 :]
 
+    @staticmethod
+    def is_valid(text: str) -> bool:
+        """Whether ``parse`` would take the text."""
+        return _valid(text)
+
 
 class ThingId(NamespacedId):
     """The id of a thing."""

@@ -82,24 +82,27 @@ def expand(target: JsonValue | Missing, patch: JsonValue) -> JsonValue:
     return plain
 
 
-def leaves(patch: JsonValue) -> Iterator[Pointer]:
+def leaves(patch: JsonValue, target: JsonValue | Missing = MISSING) -> Iterator[Pointer]:
     """Where the patch writes, relative to its place: the permissions it needs.
 
     Scalars, arrays, nulls and empty objects are leaves. An expression may delete any sibling, so it counts as a write
-    to the object that holds it. (Ditto's Java misses empty objects and one of the two delimiters; see protocol notes.)
+    to the object that holds it. Where the target has something that is no object, an object in the patch replaces it,
+    and so is a leaf. (Ditto's Java misses empty objects and one of the two delimiters; see protocol notes.)
     """
-    yield from _leaves(patch, ROOT)
+    yield from _leaves(patch, target, ROOT)
 
 
-def _leaves(patch: JsonValue, pointer: Pointer) -> Iterator[Pointer]:
-    if not isinstance(patch, dict) or not patch:
+def _leaves(patch: JsonValue, target: JsonValue | Missing, pointer: Pointer) -> Iterator[Pointer]:
+    replaces = not isinstance(target, dict | Missing) and target is not None
+    if not isinstance(patch, dict) or not patch or replaces:
         yield pointer
         return
     for key, value in patch.items():
         if value is None and _expression(key) is not None:
             yield pointer
         else:
-            yield from _leaves(value, (*pointer, key))
+            below = target.get(key, MISSING) if isinstance(target, dict) else MISSING
+            yield from _leaves(value, below, (*pointer, key))
 
 
 def _matched(target: JsonObject, patch: JsonObject) -> set[str]:

@@ -2,9 +2,9 @@
 
 Nearly everything here is freed by reference count, at once. The collector finds only cycles (an exception and its
 frames, a task and its callbacks), but to find them it walks what has survived: with the default of a look every 700
-new objects, of which a group of commands makes tens of thousands, it took a sixth of the time of a busy service and,
-with many states in memory, stopped it for tenths of a second. Looks are rarer here, not off: a cycle waits longer for
-its end, which costs some megabytes.
+new objects, of which a group of commands makes tens of thousands, it took a sixth of a busy service's time and, with
+many states in memory, stopped it for tenths of a second. Looks are rarer here, not off: a cycle waits longer for its
+end, which costs some megabytes.
 """
 
 from __future__ import annotations

@@ -7,6 +7,8 @@ only; nothing of it is imported by the event store's code.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Final
 
 import asyncpg
@@ -15,6 +17,7 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, func, select
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
 
@@ -36,7 +39,7 @@ async def migrate(url: str, revision: str = "heads") -> None:
     """
     engine = _engine(url)
     try:
-        with translated():
+        with translated(), _driver_errors():
             async with engine.begin() as connection:
                 await connection.execute(select(func.pg_advisory_xact_lock(*_LOCK)))
                 await connection.run_sync(_upgrade, revision)
@@ -48,12 +51,21 @@ async def is_current(url: str) -> bool:
     """Whether the database at ``url`` has exactly the revisions that this version of the code wants."""
     engine = _engine(url)
     try:
-        with translated():
+        with translated(), _driver_errors():
             async with engine.connect() as connection:
                 present = await connection.run_sync(_heads)
     finally:
         await engine.dispose()
     return present == set(ScriptDirectory.from_config(_config()).get_heads())
+
+
+@contextmanager
+def _driver_errors() -> Iterator[None]:
+    """Raise what the driver said for SQLAlchemy's wrapping of it."""
+    try:
+        yield
+    except DBAPIError as wrapped:
+        raise (wrapped.orig and wrapped.orig.__cause__) or wrapped from None
 
 
 def _engine(url: str) -> AsyncEngine:

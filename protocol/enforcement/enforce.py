@@ -1,26 +1,189 @@
-"""The one question whether a caller may do what a command says, asked before anything is decided."""
+"""The one question whether a caller may do what a command says, asked before anything is decided.
+
+| the caller has                              | reads            | changes                   |
+|---------------------------------------------|------------------|---------------------------|
+| the permission                              | what may be seen | done                      |
+| READ or WRITE elsewhere in the entity       | 404 of the path  | 403 of the path           |
+| neither READ nor WRITE anywhere in it       | 404 of the path  | 404 of the entity         |
+| anything, but the thing's policy is gone    | 404 of the thing | 403 of the thing          |
+| a token whose subject expired there         | 401              | 401                       |
+
+Reads ask for READ at, above or below the path and are cut down to what may be seen; changes ask for WRITE on the path
+and everything below it, merges on every place that they write. Someone who may write, but not read, knows that the
+entity exists, so a refused change tells him no more. Source: Ditto documentation, page *basic-policy*.
+"""
 
 from __future__ import annotations
 
-from protocol.enforcement.auth import AuthContext
-from protocol.errors import ThingNotFound, ThingNotModifiable
+from dataclasses import replace
+from typing import Final
+
+from protocol import merge_patch
+from protocol.context import Context, documents
+from protocol.enforcement.enforcer import Enforcer
+from protocol.enforcement.rules import Permission
+from protocol.enforcement.tree import PermissionTree
+from protocol.entities import EntityState
+from protocol.errors import (
+    DittoError,
+    PolicyNotFound,
+    PolicyNotModifiable,
+    ThingNotDeletable,
+    ThingNotFound,
+    ThingNotModifiable,
+)
+from protocol.identifiers import EntityId, PolicyId, ThingId
+from protocol.json import JsonValue, Missing
+from protocol.pointers import ROOT, Pointer, text
+from protocol.policies.resolve import resolved_view
+from protocol.policies.resources import resource_at as policy_resource_at
 from protocol.policies.state import PolicyState
 from protocol.signals import Command
+from protocol.things.json_patch import is_json_patch, translated
+from protocol.things.resources import resource_at
 from protocol.things.state import ThingState
 
+KNOWING: Final[tuple[Permission, ...]] = ("READ", "WRITE")
+"""Permissions whose holders know that the entity exists, if they have one of them anywhere in it."""
 
-def enforce(
-    command: Command,
-    state: ThingState | PolicyState | None,  # noqa: ARG001 - what the policy's answer will depend on
-    policy: PolicyState | None,  # noqa: ARG001 - the policy that governs the entity
-    auth: AuthContext,
-) -> None:
-    """Return if the caller may, else raise the error that hides what the caller may not know.
+_DECIDED_LATER: Final = frozenset({"create", "execute"})
+"""What is judged by the policy that it leads to, or entry by entry."""
 
-    Every authenticated caller may do everything; nobody may do nothing. ``state`` and ``policy`` are the current ones.
+POLICY_GONE: Final = "The policy of the thing does not exist. Create it again, then the thing can be reached again."
+
+
+def governing_policy(state: EntityState) -> PolicyId | None:
+    """The policy that says who may do what with the entity; a policy governs itself."""
+    return state.policy_id
+
+
+def enforce(command: Command, state: EntityState | None, context: Context) -> tuple[Command, EntityState | None]:
+    """The command and the state to decide it on, which for reads is what the caller may see of the entity.
+
+    The context must know the governing policy and what it imports. What does not exist is nobody's secret: the decision
+    says so, and a creation is judged there by the policy that it leads to. Raises what hides what the caller may not
+    know. A JSON Patch comes back as the command that it amounts to; it needs READ, for it tells what it meets.
     """
-    if auth.subjects:
-        return
+    if not context.subjects:
+        raise _refusal_of_nobody(command)
+    if state is None or state.deleted or command.verb in _DECIDED_LATER:
+        return command, state
+    enforcer = context.enforcer(governing_policy(state))
+    if enforcer is None:
+        raise _policy_gone(command)
     if command.verb == "retrieve":
-        raise ThingNotFound(command.entity_id)
-    raise ThingNotModifiable(command.entity_id)
+        if isinstance(state, PolicyState) and command.headers.get("policy-view") == "resolved":
+            state = _resolved(state, context)
+        return command, _seen(command.path, state, enforcer, context)
+    if isinstance(state, ThingState) and is_json_patch(command):
+        if not _tree(state, enforcer, context, "READ").unrestricted(command.path):
+            raise _refusal(command, state, enforcer, context)
+        command = translated(command, state)
+    writable = _tree(state, enforcer, context, "WRITE")
+    if writable.everything or all(writable.unrestricted(path) for path in _written(command, state)):
+        return command, state
+    raise _refusal(command, state, enforcer, context)
+
+
+def enforce_history(command: Command, state: EntityState | None, context: Context) -> None:
+    """Return if the caller may see how the entity was: unrestricted READ at the path under the policy of today.
+
+    ``state`` is the current one; a deleted thing is still governed by the policy that it had.
+    """
+    enforcer = None if state is None else context.enforcer(governing_policy(state))
+    if state is None or enforcer is None:
+        raise _not_found(command.entity_id, ROOT)
+    if not _tree(state, enforcer, context, "READ").unrestricted(command.path):
+        raise context.refusal(_not_found(state_id(state), command.path), _governing(state, context))
+
+
+def _governing(state: EntityState, context: Context) -> PolicyState | None:
+    policy_id = governing_policy(state)
+    return None if policy_id is None else context.policy(policy_id)
+
+
+def state_id(state: EntityState) -> EntityId:
+    """The entity whose state this is."""
+    return state.thing_id if isinstance(state, ThingState) else state.policy_id
+
+
+def _tree(state: EntityState, enforcer: Enforcer, context: Context, permission: Permission) -> PermissionTree:
+    if isinstance(state, ThingState):
+        return enforcer.tree(context.subjects, permission, "thing", state.thing_id.namespace)
+    return enforcer.tree(context.subjects, permission, "policy")
+
+
+def _seen(path: Pointer, state: EntityState, enforcer: Enforcer, context: Context) -> EntityState:
+    """The entity as the caller may see it; the ids are there for whoever sees anything."""
+    readable = _tree(state, enforcer, context, "READ")
+    if readable.everything:
+        return state
+    if not readable.partial(path):
+        raise context.refusal(_not_found(state_id(state), path), _governing(state, context))
+    visible = readable.visible(ROOT, state.document)
+    shown = visible if isinstance(visible, dict) else {}
+    if isinstance(state, PolicyState):
+        return replace(state, document={"policyId": state.policy_id, **shown})
+    metadata = readable.visible(ROOT, state.metadata)
+    return replace(
+        state,
+        document={"thingId": state.thing_id, **shown},
+        metadata=metadata if isinstance(metadata, dict) else {},
+    )
+
+
+def _resolved(policy: PolicyState, context: Context) -> PolicyState:
+    """The policy with everything that it imports and refers to written out."""
+    roots = context.limits.roots_of(policy.policy_id)
+    return replace(policy, document=resolved_view(policy.document, documents(context.policies), roots=roots))
+
+
+def _written(command: Command, state: EntityState) -> list[Pointer]:
+    """Every place that the command writes. What is no object must make way for one, which is a change of it."""
+    if command.verb == "merge" and not isinstance(command.value, Missing):
+        return list(merge_patch.leaves(merge_patch.at(command.path, command.value), state.document))
+    value: JsonValue = state.document
+    for depth, key in enumerate(command.path):
+        if not isinstance(value, dict):
+            return [command.path if value is None else command.path[:depth]]
+        if key not in value:
+            break
+        value = value[key]
+    return [command.path]
+
+
+def _refusal(command: Command, state: EntityState, enforcer: Enforcer, context: Context) -> DittoError:
+    return context.refusal(_denial(command, state, enforcer, context), _governing(state, context))
+
+
+def _denial(command: Command, state: EntityState, enforcer: Enforcer, context: Context) -> DittoError:
+    entity_id = state_id(state)
+    if all(_tree(state, enforcer, context, permission).nothing for permission in KNOWING):
+        return _not_found(entity_id, ROOT)
+    if isinstance(state, PolicyState):
+        return policy_resource_at(command.path).not_modifiable(entity_id, text(command.path))
+    if command.verb == "delete" and not command.path:
+        return ThingNotDeletable(entity_id)
+    if command.verb == "merge":
+        return ThingNotModifiable(entity_id)
+    return resource_at(command.path).not_modifiable(entity_id, text(command.path))
+
+
+def _not_found(entity_id: EntityId, path: Pointer) -> DittoError:
+    if isinstance(entity_id, ThingId):
+        return resource_at(path).not_found(entity_id, text(path))
+    return policy_resource_at(path).not_found(entity_id, text(path))
+
+
+def _policy_gone(command: Command) -> DittoError:
+    if command.verb == "retrieve":
+        return ThingNotFound(command.entity_id, description=POLICY_GONE)
+    return ThingNotModifiable(command.entity_id, description=POLICY_GONE)
+
+
+def _refusal_of_nobody(command: Command) -> DittoError:
+    if isinstance(command.entity_id, PolicyId):
+        policy_error = PolicyNotFound if command.verb == "retrieve" else PolicyNotModifiable
+        return policy_error(command.entity_id)
+    error = ThingNotFound if command.verb == "retrieve" else ThingNotModifiable
+    return error(command.entity_id)

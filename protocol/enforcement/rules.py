@@ -41,19 +41,23 @@ class ResolvedEntry:
 
     def covers(self, namespace: str) -> bool:
         """Whether the entry says anything about things in this namespace."""
-        return not self.namespaces or any(_matches(pattern, namespace) for pattern in self.namespaces)
+        return not self.namespaces or any(matches(pattern, namespace) for pattern in self.namespaces)
 
 
 def rules_for(
-    entries: Iterable[ResolvedEntry], *, subjects: frozenset[str], namespace: str, resource_type: str
+    entries: Iterable[ResolvedEntry], *, subjects: frozenset[str], namespace: str | None, resource_type: str
 ) -> Iterator[Rule]:
-    """The rules that speak about any of the subjects: a caller's subjects are pooled, not tried one by one."""
+    """The rules that speak about any of the subjects: a caller's subjects are pooled, not tried one by one.
+
+    Without a ``namespace`` every entry counts.
+    """
     for entry in entries:
-        if entry.covers(namespace) and not subjects.isdisjoint(entry.subjects):
+        if (namespace is None or entry.covers(namespace)) and not subjects.isdisjoint(entry.subjects):
             yield from (rule for rule in entry.rules if rule.resource_type == resource_type)
 
 
-def _matches(pattern: str, namespace: str) -> bool:
+def matches(pattern: str, namespace: str) -> bool:
+    """Whether a namespace is meant by a pattern: itself, or for ``a.b.*`` one below ``a.b``."""
     if pattern.endswith(".*"):
         return namespace.startswith(pattern[:-1])
     return namespace == pattern

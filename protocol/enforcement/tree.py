@@ -32,7 +32,7 @@ class _Node:
 class PermissionTree:
     """The rules of one caller about one resource type and one permission. Built once, asked often, never changed."""
 
-    __slots__ = ("_root",)
+    __slots__ = ("_root", "everything", "nothing")
 
     def __init__(self, rules: Iterable[Rule], permission: str) -> None:
         self._root = _Node()
@@ -42,6 +42,10 @@ class PermissionTree:
             elif permission in rule.grant:
                 self._plant(rule.path, granted=True)
         _summarise(self._root)
+        self.everything = self._root.says is True and not self._root.revokes_below
+        """Every path is granted: the usual case, which needs no walk."""
+        self.nothing = self._root.says is not True and not self._root.grants_below
+        """No path is granted."""
 
     def _plant(self, path: Pointer, *, granted: bool) -> None:
         node = self._root
@@ -67,19 +71,38 @@ class PermissionTree:
 
     def unrestricted(self, path: Pointer) -> bool:
         """Whether the path and everything below it is granted."""
+        if self.everything:
+            return True
         decided, node = self._nearest(path)
         return decided and not (node is not None and node.revokes_below)
 
+    def unrestricted_throughout(self, above: Pointer, below: Pointer) -> bool:
+        """Whether the path is unrestricted whichever key stands between the two, also one that no rule names."""
+        node = self._nearest(above)[1]
+        named = () if node is None else node.children
+        return all(self.unrestricted((*above, key, *below)) for key in ("", *named))
+
     def partial(self, path: Pointer) -> bool:
         """Whether anything at or below the path is granted."""
+        if self.everything:
+            return True
         decided, node = self._nearest(path)
         return decided or (node is not None and node.grants_below)
+
+    def granted_below(self, path: Pointer) -> list[str]:
+        """The keys right below the path at or below which something is granted."""
+        node = self._nearest(path)[1]
+        children = {} if node is None else node.children
+        return [key for key, child in children.items() if child.says is True or child.grants_below]
 
     def visible(self, path: Pointer, value: JsonValue) -> JsonValue | Missing:
         """The part of the value at the path that is granted, leaf by leaf; emptied objects go with their leaves.
 
-        An array is one leaf: policies cannot name its elements. The value itself comes back when all of it is granted.
+        An array is one leaf: policies cannot name its elements, so rules below it revoke all of it. The value itself
+        comes back when all of it is granted.
         """
+        if self.everything:
+            return value
         decided, node = self._nearest(path)
         return _visible(value, node, decided=decided)
 
@@ -94,7 +117,9 @@ def _summarise(node: _Node) -> None:
 def _visible(value: JsonValue, node: _Node | None, *, decided: bool) -> JsonValue | Missing:
     if node is None or not (node.grants_below or node.revokes_below):
         return value if decided else MISSING
-    if not isinstance(value, dict) or not value:
+    if not isinstance(value, dict):
+        return value if decided and not node.revokes_below else MISSING
+    if not value:
         return value if decided else MISSING
     kept: dict[str, JsonValue] = {}
     for key, member in value.items():

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import assert_never
 
+from protocol.context import Context
 from protocol.decision import Decision
 from protocol.errors import (
     JsonFieldMissing,
@@ -26,22 +27,25 @@ from protocol.identifiers import PolicyId
 from protocol.json import MISSING, JsonObject, JsonValue, Missing
 from protocol.pointers import assign, remove, resolve, text
 from protocol.policies.resources import Resource, resource_at
-from protocol.policies.soundness import PolicyContext, check_change, check_form
+from protocol.policies.soundness import check_change, check_form
 from protocol.policies.state import PolicyState
-from protocol.policies.validity import may_administer
+from protocol.policies.token_actions import decide_token_action
 from protocol.policies.values import Reading
 from protocol.policies.views import etag, view
 from protocol.preconditions import Preconditions
 from protocol.signals import Command, Event
+from protocol.wire.etags import value_tag
 
 CONDITIONS = Preconditions(PolicyPreconditionFailed, PolicyPreconditionNotModified)
 
 
-def decide_policy(command: Command, state: PolicyState | None, context: PolicyContext) -> Decision:
+def decide_policy(command: Command, state: PolicyState | None, context: Context) -> Decision:
     """What the command leads to on this state, a tombstone or ``None`` meaning that there is no such policy.
 
     Raises the ``DittoError`` to answer with.
     """
+    if command.verb == "execute":
+        return decide_token_action(command, state, context)
     resource = resource_at(command.path)
     policy = None if state is None or state.deleted else state
     if command.verb not in resource.verbs:
@@ -62,36 +66,64 @@ def decide_policy(command: Command, state: PolicyState | None, context: PolicyCo
 
 
 def policies_needed(command: Command) -> tuple[PolicyId, ...]:
-    """The policies whose entries a change of imports would bring in."""
+    """The policies that a change would import or refer to, which the context must know; most commands need none."""
     value = command.value
     if command.verb not in {"create", "modify"} or isinstance(value, Missing):
         return ()
-    imports = resolve(assign({}, command.path, value), ("imports",))
-    return tuple(map(PolicyId, imports)) if isinstance(imports, dict) else ()
+    changed = assign({}, command.path, value)
+    return policies_mentioned(changed) if isinstance(changed, dict) else ()
+
+
+def policies_mentioned(document: JsonObject) -> tuple[PolicyId, ...]:
+    """The policies that a document imports or refers to, whatever else is wrong with it."""
+    imports, entries = document.get("imports"), document.get("entries")
+    names = list(imports) if isinstance(imports, dict) else []
+    for entry in entries.values() if isinstance(entries, dict) else ():
+        references = entry.get("references") if isinstance(entry, dict) else None
+        for reference in references if isinstance(references, list) else ():
+            imported = reference.get("import") if isinstance(reference, dict) else None
+            names.extend([imported] if isinstance(imported, str) else ())
+    return tuple(PolicyId(name) for name in dict.fromkeys(names) if PolicyId.is_valid(name))
+
+
+def administers(document: JsonObject, context: Context) -> bool:
+    """Whether the caller could still change the policy: unrestricted WRITE on ``policy:/``, imports counted."""
+    enforcer = context.enforcer_of(unborn(document, context))
+    return enforcer.tree(context.subjects, "WRITE", "policy").unrestricted(())
+
+
+def unborn(document: JsonObject, context: Context) -> PolicyState:
+    """The state of a policy that is only about to be created, before its first event."""
+    policy_id = PolicyId(str(document["policyId"]))
+    return PolicyState(policy_id=policy_id, document=document, revision=0, created=context.now, modified=context.now)
 
 
 def _retrieve(command: Command, resource: Resource, policy: PolicyState | None) -> Decision:
     policy = _existing(command, policy)
+    resolved = command.headers.get("policy-view", "original") == "resolved"
     value = view(policy, command.path, command.fields)
     if isinstance(value, Missing):
-        raise _absent(command, resource, policy)
-    CONDITIONS.check(command, etag(policy, command.path))
-    return _answer(command, 200, value=value, taggable=True)
+        if _parent_is_missing(command, policy) or isinstance(resource.default, Missing):
+            raise _absent(command, resource, policy)
+        value = resource.default
+    if not resolved:
+        CONDITIONS.check(command, etag(policy, command.path) or value_tag(value))
+    return _answer(command, 200, value=value, taggable=not resolved)
 
 
-def _create(command: Command, resource: Resource, policy: PolicyState | None, context: PolicyContext) -> Decision:
+def _create(command: Command, resource: Resource, policy: PolicyState | None, context: Context) -> Decision:
     document = _whole(command, resource, context)
     CONDITIONS.check(command, None if policy is None else etag(policy, ()))
     if policy is not None:
         raise PolicyConflict(policy.policy_id)
-    if command.headers.get("allow-policy-lockout") is not True and not may_administer(document, context.subjects):
-        raise PolicyNotCreatable(command.entity_id)
     check_change(document, path=command.path, of_entry=False, context=context, before={})
+    if command.headers.get("allow-policy-lockout") is not True and not administers(document, context):
+        raise PolicyNotCreatable(command.entity_id)
     event = Event(entity_id=command.entity_id, action="created", path=(), value=document)
     return _answer(command, 201, verb="create", events=(event,), value=document, taggable=True)
 
 
-def _modify(command: Command, resource: Resource, policy: PolicyState | None, context: PolicyContext) -> Decision:
+def _modify(command: Command, resource: Resource, policy: PolicyState | None, context: Context) -> Decision:
     if not command.path and policy is None:
         return _create(command, resource, None, context)
     value = _whole(command, resource, context) if not command.path else _value(command, resource, context)
@@ -113,7 +145,7 @@ def _modify(command: Command, resource: Resource, policy: PolicyState | None, co
     )
 
 
-def _delete(command: Command, resource: Resource, policy: PolicyState | None, context: PolicyContext) -> Decision:
+def _delete(command: Command, resource: Resource, policy: PolicyState | None, context: Context) -> Decision:
     policy = _existing(command, policy)
     if isinstance(resolve(policy.document, command.path), Missing):
         raise _absent(command, resource, policy)
@@ -146,7 +178,7 @@ def _answer(
     )
 
 
-def _whole(command: Command, resource: Resource, context: PolicyContext) -> JsonObject:
+def _whole(command: Command, resource: Resource, context: Context) -> JsonObject:
     """The policy of a create or modify of ``/``: its id may be left out, but not be another one."""
     document = _value(command, resource, context)
     assert isinstance(document, dict)  # noqa: S101 - the reader of a whole policy returns an object
@@ -156,11 +188,11 @@ def _whole(command: Command, resource: Resource, context: PolicyContext) -> Json
     return {"policyId": command.entity_id, **document}
 
 
-def _value(command: Command, resource: Resource, context: PolicyContext) -> JsonValue:
+def _value(command: Command, resource: Resource, context: Context) -> JsonValue:
     if isinstance(command.value, Missing):
         raise JsonFieldMissing("value")
     check_form(command.path)
-    return resource.read(command.value, Reading(now=context.now, granularity=context.granularity))
+    return resource.read(command.value, Reading(now=context.now, granularity=context.limits.granularity))
 
 
 def _existing(command: Command, policy: PolicyState | None) -> PolicyState:
@@ -171,13 +203,17 @@ def _existing(command: Command, policy: PolicyState | None) -> PolicyState:
 
 def _check_parent(command: Command, policy: PolicyState) -> None:
     """A part of an entry or import cannot be written while the entry or import itself is missing."""
-    if len(command.path) > 2 and isinstance(resolve(policy.document, command.path[:2]), Missing):
+    if _parent_is_missing(command, policy):
         error = PolicyEntryNotFound if command.path[0] == "entries" else PolicyImportNotFound
         raise error(policy.policy_id, text(command.path[:2]))
 
 
+def _parent_is_missing(command: Command, policy: PolicyState) -> bool:
+    return len(command.path) > 2 and isinstance(resolve(policy.document, command.path[:2]), Missing)
+
+
 def _absent(command: Command, resource: Resource, policy: PolicyState) -> Exception:
-    if len(command.path) > 2 and isinstance(resolve(policy.document, command.path[:2]), Missing):
+    if _parent_is_missing(command, policy):
         missing = PolicyEntryNotFound if command.path[0] == "entries" else PolicyImportNotFound
         return missing(policy.policy_id, text(command.path[:2]))
     return resource.not_found(policy.policy_id, text(command.path))

@@ -15,14 +15,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import TypeAlias
 
+from protocol.enforcement.enforcer import Enforcer
 from protocol.enforcement.rules import ResolvedEntry, Rule
 from protocol.identifiers import PolicyId
 from protocol.json import JsonObject, JsonValue
-from protocol.pointers import parse
+from protocol.pointers import Pointer, parse, parse_policy_path, text
 
-Policies: TypeAlias = Mapping[PolicyId, JsonObject | None]
+Policies: TypeAlias = "Mapping[PolicyId, JsonObject | None]"
 """Documents by id; ``None`` for a policy that does not exist."""
 
 MAX_DEPTH = 10
@@ -46,6 +48,15 @@ def resolve_policy(
     document: JsonObject, policies: Policies, *, roots: Iterable[PolicyId] = ()
 ) -> tuple[ResolvedEntry, ...]:
     """Every entry that counts for this policy. ``policies`` holds what ``policies_imported`` named."""
+    return tuple(
+        ResolvedEntry(
+            label=entry.label, subjects=frozenset(entry.subjects), rules=entry.rules, namespaces=entry.namespaces
+        )
+        for entry in _counting(document, policies, roots)
+    )
+
+
+def _counting(document: JsonObject, policies: Policies, roots: Iterable[PolicyId]) -> list[_Entry]:
     entries = list(_resolved(document, policies, depth=0, seen=frozenset()))
     own_id = _id(document)
     for root in roots:
@@ -54,12 +65,38 @@ def resolve_policy(
             entries.extend(
                 _taken(other, f"nsimported-{root}-", frozenset(), policies, depth=1, seen=frozenset({own_id}))
             )
-    return tuple(
-        ResolvedEntry(
-            label=entry.label, subjects=frozenset(entry.subjects), rules=entry.rules, namespaces=entry.namespaces
-        )
-        for entry in entries
-    )
+    return entries
+
+
+def _shown(entry: _Entry) -> JsonObject:
+    """The entry as JSON; rules about the same resource are united."""
+    resources: dict[str, JsonValue] = {}
+    for rule in entry.rules:
+        key = f"{rule.resource_type}:{text(rule.path)}"
+        known = _object(resources.get(key))
+        resources[key] = {
+            "grant": _united(known.get("grant"), rule.grant),
+            "revoke": _united(known.get("revoke"), rule.revoke),
+        }
+    shown: JsonObject = {"subjects": entry.subjects, "resources": resources, "importable": entry.importable}
+    if entry.namespaces:
+        shown["namespaces"] = list(entry.namespaces)
+    return shown
+
+
+def _united(known: JsonValue, permissions: frozenset[str]) -> JsonValue:
+    return [*sorted(permissions.union(_strings(known)))]
+
+
+def compiled(document: JsonObject, policies: Policies, *, roots: Iterable[PolicyId] = ()) -> Enforcer:
+    """The policy ready to be asked who may do what."""
+    return Enforcer(resolve_policy(document, policies, roots=roots))
+
+
+def resolved_view(document: JsonObject, policies: Policies, *, roots: Iterable[PolicyId] = ()) -> JsonObject:
+    """The policy as it counts, everything that it imports and refers to written out (``policy-view: resolved``)."""
+    entries = _counting(document, policies, roots)
+    return {**document, "entries": {entry.label: _shown(entry) for entry in entries}}
 
 
 def policies_imported(document: JsonObject, policies: Policies) -> frozenset[PolicyId]:
@@ -101,7 +138,7 @@ def _resolved(
         return
     for policy_id, setting in imports.items():
         other = policies.get(policy_id)
-        if other is None or policy_id in seen or (only is not None and policy_id not in only):
+        if other is None or policy_id in seen or policy_id == own_id or (only is not None and policy_id not in only):
             continue
         yield from _taken(
             other,
@@ -194,10 +231,21 @@ def _rule(policy_id: PolicyId, label: str, key: str, perms: JsonObject) -> Rule:
         policy_id=policy_id,
         label=label,
         resource_type=resource_type,
-        path=parse(path),
-        grant=frozenset(_strings(perms.get("grant"))),
-        revoke=frozenset(_strings(perms.get("revoke"))),
+        path=_path(resource_type, path),
+        grant=_permissions(tuple(_strings(perms.get("grant")))),
+        revoke=_permissions(tuple(_strings(perms.get("revoke")))),
     )
+
+
+@lru_cache(maxsize=4_096)
+def _path(resource_type: str, path: str) -> Pointer:
+    """The keys of a resource's path; in policies the keys of subjects and resources may hold slashes."""
+    return parse_policy_path(path) if resource_type == "policy" else parse(path)
+
+
+@lru_cache(maxsize=256)
+def _permissions(names: tuple[str, ...]) -> frozenset[str]:
+    return frozenset(names)
 
 
 def _id(document: JsonObject) -> PolicyId:

@@ -13,6 +13,7 @@ from typing import TypeAlias
 
 from protocol import errors
 from protocol.errors import DittoError, UnknownPath
+from protocol.json import MISSING, JsonValue, Missing
 from protocol.pointers import Pointer, text
 from protocol.policies import values
 from protocol.policies.values import Reader
@@ -29,9 +30,9 @@ _REMOVED: frozenset[Verb] = _CHANGED | {"delete"}
 class Resource:
     """One row.
 
-    ``always_there`` resources are answered 204 and ``modified`` also when nothing was stored before. ``taggable`` is
-    whether a change is answered with an entity tag (page *httpapi-concepts*). ``of_entry`` chooses between the two
-    errors for a policy left without an owner.
+    ``always_there`` resources are answered 204 and ``modified`` also when nothing was stored before, and ``default`` is
+    what they read as then. ``taggable`` is whether a change is answered with an entity tag (page *httpapi-concepts*).
+    ``of_entry`` chooses between the two errors for a policy left without an owner.
     """
 
     pattern: str
@@ -40,6 +41,7 @@ class Resource:
     not_modifiable: Fault
     verbs: frozenset[Verb] = _REMOVED
     always_there: bool = False
+    default: JsonValue | Missing = MISSING
     taggable: bool = True
     of_entry: bool = True
 
@@ -103,6 +105,7 @@ TABLE: tuple[Resource, ...] = (
         not_modifiable=errors.PolicyEntryNotModifiable,
         verbs=_CHANGED,
         always_there=True,
+        default="implicit",
         taggable=False,
     ),
     Resource(
@@ -112,6 +115,7 @@ TABLE: tuple[Resource, ...] = (
         not_modifiable=errors.PolicyEntryNotModifiable,
         verbs=_CHANGED,
         always_there=True,
+        default=[],
         taggable=False,
     ),
     Resource(
@@ -120,6 +124,7 @@ TABLE: tuple[Resource, ...] = (
         not_found=errors.PolicyEntryNotFound,
         not_modifiable=errors.PolicyEntryNotModifiable,
         always_there=True,
+        default=list(values.ADDITIONS),
     ),
     Resource(
         pattern="/entries/*/references",
@@ -133,6 +138,7 @@ TABLE: tuple[Resource, ...] = (
         not_found=errors.PolicyImportsNotFound,
         not_modifiable=errors.PolicyImportsNotModifiable,
         always_there=True,
+        default={},
         of_entry=False,
     ),
     Resource(
@@ -149,6 +155,7 @@ TABLE: tuple[Resource, ...] = (
         not_modifiable=errors.PolicyImportNotModifiable,
         verbs=_CHANGED,
         always_there=True,
+        default=[],
         of_entry=False,
     ),
     Resource(
@@ -158,6 +165,7 @@ TABLE: tuple[Resource, ...] = (
         not_modifiable=errors.PolicyImportNotModifiable,
         verbs=_CHANGED,
         always_there=True,
+        default=[],
         taggable=False,
         of_entry=False,
     ),

@@ -5,11 +5,10 @@ Source: Ditto documentation, page *basic-policy*.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
-from datetime import datetime
+from collections.abc import Iterator
 
 from protocol import sizes
+from protocol.context import Context
 from protocol.errors import (
     PolicyEntryInvalid,
     PolicyEntryModificationInvalid,
@@ -24,27 +23,8 @@ from protocol.errors import (
 from protocol.identifiers import PolicyId
 from protocol.json import JsonObject, JsonValue
 from protocol.pointers import Pointer
-from protocol.policies.expiry import Granularity
-from protocol.policies.state import PolicyState
-from protocol.policies.validity import owners
+from protocol.policies.ownership import owners
 from protocol.policies.values import MAX_IMPORTS, check_label, check_resource_key, check_subject_id
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PolicyContext:
-    """What a decision about a policy may know beside the command and the policy.
-
-    ``policies`` holds the policies that ``policies_needed`` named; ``may_import`` says whether the caller may read an
-    entry of another policy, which importing it asks for.
-    """
-
-    now: datetime
-    subjects: tuple[str, ...]
-    policies: Mapping[PolicyId, PolicyState | None] = field(default_factory=dict)
-    may_import: Callable[[PolicyState, str], bool] = lambda _policy, _label: True
-    granularity: Granularity = field(default_factory=Granularity)
-    policy_characters: int = 102_400
-    prevents_lockout: bool = True
 
 
 def check_form(path: Pointer) -> None:
@@ -57,22 +37,21 @@ def check_form(path: Pointer) -> None:
         (check_subject_id if path[2] == "subjects" else check_resource_key)(path[3])
 
 
-def check_change(
-    after: JsonValue, *, path: Pointer, of_entry: bool, context: PolicyContext, before: JsonObject
-) -> None:
+def check_change(after: JsonValue, *, path: Pointer, of_entry: bool, context: Context, before: JsonObject) -> None:
     """Raise what forbids the policy ``after`` a change at ``path`` of the policy ``before``; nothing if it may be."""
     policy = after if isinstance(after, dict) else {}
     _check_imports(policy, context, before)
-    _check_references(policy, before)
-    if context.prevents_lockout and not policy.get("imports") and not owners(policy, permanent=True):
+    _check_references(policy, context, before)
+    limits = context.limits
+    if limits.prevents_lockout and not policy.get("imports") and not owners(policy):
         policy_id = str(policy.get("policyId"))
         raise PolicyEntryModificationInvalid(policy_id, path[1]) if of_entry else PolicyModificationInvalid(policy_id)
     size = sizes.characters(policy)
-    if size > context.policy_characters:
-        raise PolicyTooLarge(size, context.policy_characters)
+    if size > limits.policy_characters:
+        raise PolicyTooLarge(size, limits.policy_characters)
 
 
-def _check_imports(policy: JsonObject, context: PolicyContext, before: JsonObject) -> None:
+def _check_imports(policy: JsonObject, context: Context, before: JsonObject) -> None:
     imports, known = dict(_members(policy.get("imports"))), dict(_members(before.get("imports")))
     if len(imports) > MAX_IMPORTS:
         raise PolicyImportsTooLarge(len(imports), MAX_IMPORTS)
@@ -83,20 +62,23 @@ def _check_imports(policy: JsonObject, context: PolicyContext, before: JsonObjec
             _check_readable(PolicyId(imported), setting, context)
 
 
-def _check_readable(imported: PolicyId, setting: JsonObject, context: PolicyContext) -> None:
+def _check_readable(imported: PolicyId, setting: JsonObject, context: Context) -> None:
     """Who imports must be allowed to read what is taken; otherwise the policy looks as if it were not there."""
-    state = context.policies.get(imported)
-    if state is None or state.deleted:
+    state = context.policy(imported)
+    if state is None:
         raise PolicyNotFound(imported)
-    listed = _items(setting.get("entries"))
+    readable = context.enforcer_of(state).tree(context.subjects, "READ", "policy")
     for label, entry in _members(state.document.get("entries")):
-        reach = entry.get("importable", "implicit")
-        taken = reach == "implicit" or (reach == "explicit" and label in listed)
-        if taken and not context.may_import(state, label):
+        if _is_taken(label, entry, setting) and not readable.unrestricted(("entries", label)):
             raise PolicyNotFound(imported)
 
 
-def _check_references(policy: JsonObject, before: JsonObject) -> None:
+def _is_taken(label: str, entry: JsonObject, setting: JsonObject) -> bool:
+    reach = entry.get("importable", "implicit")
+    return reach == "implicit" or (reach == "explicit" and label in _items(setting.get("entries")))
+
+
+def _check_references(policy: JsonObject, context: Context, before: JsonObject) -> None:
     entries, imports = dict(_members(policy.get("entries"))), dict(_members(policy.get("imports")))
     for label, entry in entries.items():
         for reference in _objects(entry.get("references")):
@@ -104,12 +86,39 @@ def _check_references(policy: JsonObject, before: JsonObject) -> None:
             if imported is not None:
                 if imported not in imports:
                     raise _lost_import(policy, before, str(imported))
+                _check_imported_target(policy, context, before, PolicyId(str(imported)), target)
             elif target == label:
                 raise PolicyEntryInvalid(f"The entry {label!r} cannot refer to itself.")
             elif target not in entries:
                 raise _lost_entry(policy, before, target)
             elif entries[target].get("importable") == "never":
                 raise PolicyEntryInvalid(f"The entry {target!r} is never to be imported and cannot be referred to.")
+
+
+def _check_imported_target(
+    policy: JsonObject, context: Context, before: JsonObject, imported: PolicyId, target: str
+) -> None:
+    """A reference into an import must lead to an entry that the import takes, as far as this change can break it.
+
+    The context knows the imported policy if the change is about the import or about references to it.
+    """
+    state = context.policy(imported)
+    if state is None:
+        return
+    setting = dict(_members(policy.get("imports")))[imported]
+    entry = dict(_members(state.document.get("entries"))).get(target)
+    if entry is not None and _is_taken(target, entry, setting):
+        return
+    known = dict(_members(before.get("imports"))).get(imported)
+    if entry is not None and known is not None and _is_taken(target, entry, known):
+        raise PolicyImportReferenceConflict(str(policy.get("policyId")), imported)
+    if known != setting or not _refers(before, imported, target):
+        raise PolicyImportInvalid(f"The policy {imported!r} has no entry {target!r} that is imported.")
+
+
+def _refers(policy: JsonObject, imported: str, target: str) -> bool:
+    wanted = {"entry": target, "import": imported}
+    return any(wanted in _items(entry.get("references")) for _, entry in _members(policy.get("entries")))
 
 
 def _lost_entry(policy: JsonObject, before: JsonObject, label: str) -> Exception:

@@ -24,7 +24,7 @@ from protocol.errors import (
 )
 from protocol.identifiers import PolicyId
 from protocol.json import JsonObject, JsonValue
-from protocol.pointers import check_key, parse
+from protocol.pointers import check_key, parse, parse_policy_path
 from protocol.policies.expiry import Granularity, announcement, expiry, printed
 
 PERMISSIONS: Final = ("READ", "WRITE", "EXECUTE")
@@ -35,7 +35,7 @@ POLICY_MEMBERS: Final = ("policyId", "imports", "entries")
 
 _RESERVED = ("imported", "nsimported")
 _SUBJECT_ID = re.compile(r"[^\x00-\x1F\x7F-\x9F]{1,256}")
-_RESOURCE_KEY = re.compile(r"([^:/\x00-\x1F]{1,64}):(/.*)", re.DOTALL)
+_RESOURCE_KEY = re.compile(r"(thing|policy|message):(/.*)", re.DOTALL)
 _NAMESPACE = re.compile(r"[a-zA-Z]\w*(?:[.-][a-zA-Z]\w*)*(?:\.\*)?", re.ASCII)
 
 
@@ -55,7 +55,7 @@ def read_policy(value: JsonValue, reading: Reading) -> JsonObject:
     policy = _object(value, "policy")
     stored: JsonObject = {}
     if policy.get("policyId") is not None:
-        stored["policyId"] = PolicyId.parse(_string(policy["policyId"], "policyId"))
+        stored["policyId"] = str(PolicyId.parse(_string(policy["policyId"], "policyId")))
     if policy.get("imports") is not None:
         stored["imports"] = read_imports(policy["imports"], reading)
     if policy.get("entries") is None:
@@ -163,7 +163,7 @@ def read_references(value: JsonValue, reading: Reading) -> JsonValue:
             )
         reference: JsonObject = {"entry": item["entry"]}
         if item.get("import") is not None:
-            reference["import"] = PolicyId.parse(_string(item["import"], "import of a reference"))
+            reference["import"] = str(PolicyId.parse(_string(item["import"], "import of a reference")))
         if reference in references:
             raise PolicyEntryInvalid(f"The reference to {item['entry']!r} is given twice.")
         references.append(reference)
@@ -175,7 +175,7 @@ def read_imports(value: JsonValue, reading: Reading) -> JsonValue:
     imports = _object(value, "imports")
     if len(imports) > MAX_IMPORTS:
         raise PolicyImportsTooLarge(len(imports), MAX_IMPORTS)
-    return {PolicyId.parse(policy_id): read_import(setting, reading) for policy_id, setting in imports.items()}
+    return {str(PolicyId.parse(policy_id)): read_import(setting, reading) for policy_id, setting in imports.items()}
 
 
 def read_import(value: JsonValue, reading: Reading) -> JsonValue:
@@ -205,7 +205,7 @@ def read_transitive(value: JsonValue, reading: Reading) -> JsonValue:
     """The policies that are resolved in the imported policy first."""
     del reading
     return [
-        PolicyId.parse(_string(policy_id, "transitive import"))
+        str(PolicyId.parse(_string(policy_id, "transitive import")))
         for policy_id in _array(value, PolicyImportInvalid, "The member transitiveImports")
     ]
 
@@ -230,11 +230,11 @@ def check_subject_id(subject_id: str) -> str:
 
 
 def check_resource_key(key: str) -> str:
-    """A resource key: a type, a colon and a JSON pointer. Types that nothing enforces are stored all the same."""
+    """A resource key: a type, a colon and a JSON pointer; other types mean nothing. Raises ``JsonKeyInvalid``."""
     found = _RESOURCE_KEY.fullmatch(key)
     if found is None:
         raise JsonKeyInvalid(key)
-    parse(found[2])
+    (parse_policy_path if found[1] == "policy" else parse)(found[2])
     return key
 
 

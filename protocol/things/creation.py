@@ -16,9 +16,10 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from protocol import sizes
+from protocol.context import Context
 from protocol.errors import (
     DittoError,
+    JsonError,
     JsonFormatInvalid,
     PlaceholderReferenceNotSupported,
     PlaceholderReferenceUnknownField,
@@ -26,17 +27,20 @@ from protocol.errors import (
     PolicyTooLarge,
     ThingNotCreatable,
     ThingNotFound,
+    ThingNotModifiable,
     ThingPolicyConflicting,
     ThingPolicyInvalid,
 )
 from protocol.identifiers import EntityId, PolicyId, ThingId
 from protocol.json import JsonObject, JsonValue, dump
 from protocol.pointers import ROOT, Pointer, parse, resolve, text
-from protocol.policies.state import PolicyState, default_policy
-from protocol.policies.validity import fault_of, may_administer
+from protocol.policies.decide import administers, policies_mentioned, unborn
+from protocol.policies.ownership import owners
+from protocol.policies.soundness import check_change
+from protocol.policies.state import default_policy
+from protocol.policies.values import Reading, read_policy
 from protocol.signals import Command, Event
 from protocol.things import metadata
-from protocol.things.decision import Context
 from protocol.things.state import ThingState, living
 from protocol.things.values import only_thing
 
@@ -83,7 +87,9 @@ def entities_needed(command: Command, state: ThingState | None, context: Context
         needed.append(plan.target)
     if isinstance(source, ThingId) or (source is not None and source != plan.target and source not in context.policies):
         needed.append(source)
-    return tuple(needed)
+    content = plan.inline if plan.inline is not None else _copied_content(source, context)
+    needed.extend(imported for imported in policies_mentioned(content or {}) if imported not in context.policies)
+    return tuple(dict.fromkeys(needed))
 
 
 def created_thing(command: Command, body: JsonObject, context: Context) -> tuple[Event, ...]:
@@ -91,6 +97,7 @@ def created_thing(command: Command, body: JsonObject, context: Context) -> tuple
     thing_id = ThingId(command.entity_id)
     plan = _plan(thing_id, body)
     policy = _policy(command, plan, context)
+    _check_writable(thing_id, plan.target, policy, context)
     members = only_thing({key: value for key, value in body.items() if key not in ("thingId", "policyId")})
     thing: JsonObject = {"thingId": thing_id, "policyId": plan.target}
     if isinstance(members, dict):
@@ -100,6 +107,13 @@ def created_thing(command: Command, body: JsonObject, context: Context) -> tuple
     if policy is None:
         return (event,)
     return event, Event(entity_id=plan.target, action="created", path=ROOT, value=policy)
+
+
+def _check_writable(thing_id: ThingId, policy_id: PolicyId, new: JsonObject | None, context: Context) -> None:
+    """Whoever creates a thing must have WRITE on all of it, whichever policy governs it."""
+    enforcer = context.enforcer(policy_id) if new is None else context.enforcer_of(unborn(new, context))
+    if enforcer is None or not enforcer.tree(context.subjects, "WRITE", "thing", thing_id.namespace).unrestricted(ROOT):
+        raise ThingNotModifiable(thing_id)
 
 
 def _plan(thing_id: ThingId, body: JsonObject) -> _Plan:
@@ -136,7 +150,15 @@ def _source(source: PolicyId | _Reference | None, context: Context) -> EntityId 
     if source.thing_id not in context.things:
         return source.thing_id
     thing = living(context.things[source.thing_id])
-    if thing is None:
+    if thing is None or thing.policy_id is None:
+        raise ThingNotFound(source.thing_id)
+    if thing.policy_id not in context.policies:
+        return thing.policy_id
+    enforcer = context.enforcer(thing.policy_id)
+    if enforcer is None:
+        raise ThingNotFound(source.thing_id)
+    readable = enforcer.tree(context.subjects, "READ", "thing", source.thing_id.namespace)
+    if not readable.partial(source.field):
         raise ThingNotFound(source.thing_id)
     policy_id = resolve(thing.document, source.field)
     if not isinstance(policy_id, str):
@@ -147,43 +169,61 @@ def _source(source: PolicyId | _Reference | None, context: Context) -> EntityId 
 def _policy(command: Command, plan: _Plan, context: Context) -> JsonObject | None:
     """The document of the policy to create; none if the thing joins an existing one."""
     thing_id = ThingId(command.entity_id)
-    taken = _existing_policy(context, plan.target)
+    taken = context.policy(plan.target)
     if plan.exists:
-        if taken is None:
+        if taken is None or not context.enforcer_of(taken).tree(context.subjects, "READ", "policy").partial(()):
             raise PolicyNotFound(plan.target)
         return None
     policy = _new_policy(thing_id, plan, context)
     if taken is not None:
         raise ThingNotCreatable(thing_id, f"the policy '{plan.target}' exists already")
-    size = sizes.characters(policy)
-    if size > context.limits.policy_characters:
-        raise PolicyTooLarge(size, context.limits.policy_characters)
-    if command.headers.get("allow-policy-lockout") is not True and not may_administer(policy, context.subjects):
+    try:
+        check_change(policy, path=ROOT, of_entry=False, context=context, before={})
+    except PolicyTooLarge:
+        raise
+    except DittoError as error:
+        raise ThingNotCreatable(thing_id, error.message, status=error.status) from error
+    if command.headers.get("allow-policy-lockout") is not True and not administers(policy, context):
         raise ThingNotCreatable(thing_id, "you could not change its policy afterwards", status=403)
     return policy
 
 
 def _new_policy(thing_id: ThingId, plan: _Plan, context: Context) -> JsonObject:
     if plan.inline is not None:
-        policy = {**plan.inline, "policyId": plan.target}
-        fault = fault_of(policy)
-        if fault is not None:
-            raise ThingPolicyInvalid(thing_id, fault)
-        return policy
+        return _read(thing_id, {**plan.inline, "policyId": plan.target}, context)
     source = _source(plan.source, context)
     if source is None:
         if not context.subjects:
             raise ThingNotCreatable(thing_id, "there is nobody who could own its policy", status=403)
         return default_policy(plan.target, context.subjects[0])
-    copied = _existing_policy(context, PolicyId(source))
+    copied = _copied_content(source, context)
     if copied is None:
         raise PolicyNotFound(source)
-    return {**copied.document, "policyId": plan.target}
+    return _read(thing_id, {**copied, "policyId": plan.target}, context)
 
 
-def _existing_policy(context: Context, policy_id: PolicyId) -> PolicyState | None:
-    policy = context.policies.get(policy_id)
-    return None if policy is None or policy.deleted else policy
+def _copied_content(source: EntityId | None, context: Context) -> JsonObject | None:
+    """What the caller may read of the policy to copy; nothing if that is nothing."""
+    policy = context.policy(source) if isinstance(source, PolicyId) else None
+    if policy is None:
+        return None
+    readable = context.enforcer_of(policy).tree(context.subjects, "READ", "policy")
+    content = readable.visible(ROOT, policy.document)
+    return content if isinstance(content, dict) else None
+
+
+def _read(thing_id: ThingId, policy: JsonObject, context: Context) -> JsonObject:
+    """The policy as it is stored. One that is no policy, or that nobody would own, is ``ThingPolicyInvalid``.
+
+    A single bad element is answered with the policy's own error (http-api page, creating a thing).
+    """
+    try:
+        read = read_policy(policy, Reading(now=context.now, granularity=context.limits.granularity))
+    except JsonError as error:
+        raise ThingPolicyInvalid(thing_id, error.message) from error
+    if context.limits.prevents_lockout and not read.get("imports") and not owners(read):
+        raise ThingPolicyInvalid(thing_id, "no permanent subject has WRITE on policy:/")
+    return read
 
 
 def _string(value: JsonValue, member: str) -> str:

@@ -1,20 +1,23 @@
 """What follows from a command to a thing: events and an answer, or the error that Ditto would give.
 
 Pure and total; its other half is ``evolve``. The order of checks is the resource, the form of the value, existence,
-entity tags, ``if-equal``, limits. Who may do it has been settled before.
+the condition, entity tags, ``if-equal``, patch conditions, limits. Who may do it has been settled before.
 Source: Ditto documentation, pages *protocol-specification-things* and *protocol-specification-things-merge*.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import assert_never
 
 from protocol import merge_patch, sizes
+from protocol.context import Context, Limits
+from protocol.decision import Decision
 from protocol.errors import (
     FeatureNotFound,
     JsonFieldMissing,
     JsonInvalid,
-    PreconditionFailed,
     ThingConflict,
     ThingIdNotSettable,
     ThingNotFound,
@@ -22,16 +25,15 @@ from protocol.errors import (
     UnknownPath,
 )
 from protocol.identifiers import ThingId
-from protocol.json import MISSING, JsonObject, JsonValue, Missing, dump, same
+from protocol.json import MISSING, JsonObject, JsonValue, Missing, dump
 from protocol.pointers import ROOT, check_key, resolve, text
 from protocol.signals import Action, Command, Event
-from protocol.things import metadata
+from protocol.things import conditions, metadata
 from protocol.things.creation import created_thing
-from protocol.things.decision import Context, Decision, Limits
 from protocol.things.evolve import changed, size_after
 from protocol.things.json_patch import translated
 from protocol.things.merging import checked_patch, patch_to_record
-from protocol.things.preconditions import check_tags, if_equal
+from protocol.things.preconditions import CONDITIONS, check_tags
 from protocol.things.resources import Resource, resource_at
 from protocol.things.state import ThingState, living
 from protocol.things.values import depth
@@ -46,6 +48,8 @@ def decide(command: Command, state: ThingState | None, context: Context) -> Deci
     command = translated(command, state)
     resource = resource_at(command.path)
     thing = living(state)
+    if conditions.is_conditional(command):
+        conditions.check(command, thing, context)
     match command.verb:
         case "retrieve":
             return _retrieve(command, resource, thing, context)
@@ -57,28 +61,40 @@ def decide(command: Command, state: ThingState | None, context: Context) -> Deci
             return _merge(command, resource, thing, context)
         case "delete":
             return _delete(command, resource, thing)
+        case "execute":
+            raise UnknownPath(text(command.path))
         case _:
             assert_never(command.verb)
 
 
 def _retrieve(command: Command, resource: Resource, thing: ThingState | None, context: Context) -> Decision:
     thing = _existing(command, thing)
-    policy_id = thing.policy_id
-    policy = None if policy_id is None else context.policies.get(policy_id)
+    policy = _readable_policy(thing, context) if "_policy" in (command.fields or "") else None
     value = view(thing, command.path, command.fields, policy)
     if isinstance(value, Missing):
         raise absence(thing, command.path)
+    channel = conditions.channel_headers(command, thing, context)
     check_tags(command, thing)
     selected = metadata.asked_for(command, resource.pattern, thing)
     return Decision(
-        thing_id=thing.thing_id,
+        entity_id=thing.thing_id,
         verb="retrieve",
         path=command.path,
         status=200,
         value=value,
         tag="value" if command.path else "revision",
-        headers={} if selected is None else {"ditto-metadata": selected},
+        headers=channel if selected is None else {**channel, "ditto-metadata": selected},
     )
+
+
+def _readable_policy(thing: ThingState, context: Context) -> JsonObject | None:
+    """What the caller may read of the thing's policy; it has a permission of its own."""
+    policy = None if thing.policy_id is None else context.policy(thing.policy_id)
+    if policy is None:
+        return None
+    readable = context.enforcer_of(policy).tree(context.subjects, "READ", "policy")
+    visible = readable.visible(ROOT, policy.document)
+    return {"policyId": policy.policy_id, **visible} if isinstance(visible, dict) else None
 
 
 def _create(command: Command, resource: Resource, thing: ThingState | None, context: Context) -> Decision:
@@ -95,7 +111,7 @@ def _creation(command: Command, body: JsonObject, context: Context) -> Decision:
     events = created_thing(command, body, context)
     _check_size(None, events[0], context.limits)
     return Decision(
-        thing_id=_thing_id(command),
+        entity_id=_thing_id(command),
         verb="create",
         path=ROOT,
         status=201,
@@ -114,12 +130,12 @@ def _modify(command: Command, resource: Resource, thing: ThingState | None, cont
     if resource.in_feature and resolve(thing.document, command.path[:2]) is MISSING:
         raise FeatureNotFound(thing.thing_id, text(command.path[:2]))
     before = resolve(thing.document, command.path)
-    _check_changes(command, before, value)
+    CONDITIONS.check_equal(command, before, value)
     fresh = before is MISSING
     event = _event(command, resource, thing, "created" if fresh else "modified", value)
     _check_size(thing, event, context.limits)
     return Decision(
-        thing_id=thing.thing_id,
+        entity_id=thing.thing_id,
         verb="modify",
         path=command.path,
         status=201 if fresh else 204,
@@ -139,10 +155,10 @@ def _replace(command: Command, resource: Resource, thing: ThingState | None, con
     given = resource.known(body)
     if isinstance(given, dict):
         document |= {key: member for key, member in given.items() if member is not None or key not in document}
-    _check_changes(command, thing.document, document)
+    CONDITIONS.check_equal(command, thing.document, document)
     event = _event(command, resource, thing, "modified", document)
     _check_size(thing, event, context.limits)
-    return Decision(thing_id=thing.thing_id, verb="modify", path=ROOT, status=204, events=(event,), tag="revision")
+    return Decision(entity_id=thing.thing_id, verb="modify", path=ROOT, status=204, events=(event,), tag="revision")
 
 
 def _merge(command: Command, resource: Resource, thing: ThingState | None, context: Context) -> Decision:
@@ -154,16 +170,27 @@ def _merge(command: Command, resource: Resource, thing: ThingState | None, conte
         return _creation(command, body if isinstance(body, dict) else {}, context)
     thing = _existing(command, thing)
     check_tags(command, thing)
-    event = _event(command, resource, thing, "merged", patch_to_record(command, thing, patch))
-    _check_size(thing, event, context.limits)
+    events: tuple[Event, ...] = ()
+    recorded = patch_to_record(command, thing, patch, _spared(command, thing, context))
+    if not isinstance(recorded, Missing):
+        events = (_event(command, resource, thing, "merged", recorded),)
+        _check_size(thing, events[0], context.limits)
     return Decision(
-        thing_id=thing.thing_id,
+        entity_id=thing.thing_id,
         verb="merge",
         path=command.path,
         status=204,
-        events=(event,),
+        events=events,
         tag=resource.merge_tag,
     )
+
+
+def _spared(command: Command, thing: ThingState, context: Context) -> Callable[[JsonValue], JsonValue | Missing] | None:
+    """What takes out of a patch the places that its conditions forbid; nothing if they forbid none."""
+    places = conditions.unmet(command, thing, context)
+    if not places:
+        return None
+    return partial(conditions.without, places=places, drop_emptied=context.limits.drop_emptied)
 
 
 def _delete(command: Command, resource: Resource, thing: ThingState | None) -> Decision:
@@ -174,7 +201,7 @@ def _delete(command: Command, resource: Resource, thing: ThingState | None) -> D
         raise absence(thing, command.path)
     check_tags(command, thing)
     event = Event(entity_id=thing.thing_id, action="deleted", path=command.path)
-    return Decision(thing_id=thing.thing_id, verb="delete", path=command.path, status=204, events=(event,))
+    return Decision(entity_id=thing.thing_id, verb="delete", path=command.path, status=204, events=(event,))
 
 
 def _event(command: Command, resource: Resource, thing: ThingState, action: Action, value: JsonValue) -> Event:
@@ -223,13 +250,6 @@ def _whole(command: Command, resource: Resource, limits: Limits) -> JsonObject:
     if thing_id is not None and thing_id != command.entity_id:
         raise ThingIdNotSettable(str(thing_id), command.entity_id)
     return thing
-
-
-def _check_changes(command: Command, before: JsonValue | Missing, after: JsonValue) -> None:
-    """Refuse a modify that changes nothing if ``if-equal`` says so; minimizing is for merges alone."""
-    wish = if_equal(command.headers)
-    if wish == "skip" and not isinstance(before, Missing) and same(before, after):
-        raise PreconditionFailed("if-equal", wish, None)
 
 
 def _check_depth(command: Command, value: JsonValue, limits: Limits) -> None:

@@ -25,6 +25,7 @@ from protocol.json import MISSING, JsonObject, JsonValue, Missing, dump, same
 from protocol.merge_patch import is_marker
 from protocol.pointers import Pointer, resolve
 from protocol.signals import Command
+from protocol.things.conditions import check_not_with_json_patch
 from protocol.things.preconditions import check_tags
 from protocol.things.resources import resource_at
 from protocol.things.state import ThingState, living
@@ -44,8 +45,9 @@ def translated(command: Command, state: ThingState | None) -> Command:
     The answer holds for this very state: enforce and decide it on the same one. Raises ``PatchTestFailed`` (409) if a
     ``test`` does not hold, ``PatchInvalid`` (400) if the operations are malformed or lead to nothing.
     """
-    if command.verb != "merge" or not _is_json_patch(command.headers.get("content-type")):
+    if not is_json_patch(command):
         return command
+    check_not_with_json_patch(command.headers)
     thing = living(state)
     if thing is None:
         raise ThingNotFound(command.entity_id)
@@ -66,7 +68,9 @@ def translated(command: Command, state: ThingState | None) -> Command:
     )
 
 
-def _is_json_patch(content_type: JsonValue) -> bool:
+def is_json_patch(command: Command) -> bool:
+    """Whether the command is a merge that is said as a JSON Patch."""
+    content_type = command.headers.get("content-type") if command.verb == "merge" else None
     return isinstance(content_type, str) and content_type.partition(";")[0].strip().lower() == CONTENT_TYPE
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 from protocol.errors import DittoError, FeatureNotFound
 from protocol.json import MISSING, JsonObject, JsonValue, Missing
 from protocol.pointers import Pointer, resolve, text
-from protocol.policies.state import PolicyState
 from protocol.selectors import FieldSelector, parse_fields
 from protocol.things.resources import resource_at
 from protocol.things.state import ThingState
@@ -17,7 +16,7 @@ from protocol.wire.timestamps import iso
 
 
 def view(
-    state: ThingState, path: Pointer, fields: str | None = None, policy: PolicyState | None = None
+    state: ThingState, path: Pointer, fields: str | None = None, policy: JsonObject | None = None
 ) -> JsonValue | Missing:
     """The value at the path, cut down to the selected fields; missing when the thing has nothing there.
 
@@ -29,6 +28,11 @@ def view(
         return value
     selector = parse_fields(fields)
     return selector.select(value if path else _with_underscores(state, selector, policy))
+
+
+def whole(state: ThingState) -> JsonObject:
+    """Everything that is known of the thing itself: its document with all members that begin with an underscore."""
+    return {**state.document, **_own_facts(state), "_metadata": state.metadata}
 
 
 def etag(state: ThingState, path: Pointer) -> str | None:
@@ -47,16 +51,22 @@ def absence(state: ThingState, path: Pointer) -> DittoError:
     return resource.not_found(state.thing_id, text(path))
 
 
-def _with_underscores(state: ThingState, selector: FieldSelector, policy: PolicyState | None) -> JsonObject:
+def _with_underscores(state: ThingState, selector: FieldSelector, policy: JsonObject | None) -> JsonObject:
     offered: dict[str, JsonValue | Missing] = {
-        "_namespace": state.thing_id.namespace,
-        "_revision": state.revision,
-        "_created": iso(state.created),
-        "_modified": iso(state.modified),
+        **_own_facts(state),
         "_metadata": state.metadata or MISSING,
-        "_policy": MISSING if policy is None or policy.deleted else policy.document,
+        "_policy": MISSING if policy is None else policy,
     }
     chosen = {
         name: value for name, value in offered.items() if not isinstance(value, Missing) and selector.mentions(name)
     }
     return {**state.document, **chosen}
+
+
+def _own_facts(state: ThingState) -> dict[str, str | int]:
+    return {
+        "_namespace": state.thing_id.namespace,
+        "_revision": state.revision,
+        "_created": iso(state.created),
+        "_modified": iso(state.modified),
+    }

@@ -29,6 +29,7 @@ _BASIC, _PUBLISH, _ACK = 60, 40, 80
 
 _CONTENT_TYPE, _HEADERS, _DELIVERY_MODE = 1 << 15, 1 << 13, 1 << 12
 _CORRELATION_ID, _MESSAGE_ID, _TIMESTAMP, _TYPE = 1 << 10, 1 << 7, 1 << 6, 1 << 5
+_USER_ID = 1 << 4
 
 
 def short_string(text: str) -> bytes:
@@ -73,6 +74,7 @@ def persistent_properties(
     message_id: str | None = None,
     timestamp: int | None = None,
     message_type: str | None = None,
+    user_id: str | None = None,
 ) -> bytes:
     """Flags and values of the properties of a persistent message.
 
@@ -96,6 +98,9 @@ def persistent_properties(
     if message_type is not None:
         flags |= _TYPE
         parts.append(short_string(message_type))
+    if user_id is not None:
+        flags |= _USER_ID
+        parts.append(short_string(user_id))
     return flags.to_bytes(2, "big") + b"".join(parts)
 
 

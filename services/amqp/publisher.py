@@ -56,6 +56,7 @@ class EventPublisher:
         envelope_of: Callable[[RecordedEvent], bytes],
         head: Callable[[], Awaitable[int]],
         meters: Meters,
+        visible: Callable[[RecordedEvent], Awaitable[RecordedEvent | None]] | None = None,
         in_flight: int = 2_000,
         save_seconds: float = 0.1,
     ) -> None:
@@ -63,6 +64,7 @@ class EventPublisher:
         self._envelope_of = envelope_of
         self._head = head
         self._meters = meters
+        self._visible = visible
         self._in_flight = in_flight
         self._save_seconds = save_seconds
 
@@ -107,6 +109,12 @@ class EventPublisher:
                 if prefix is None:
                     progress.skipped(event.position)
                     continue
+                if self._visible is not None:
+                    seen = await self._visible(event)
+                    if seen is None:
+                        progress.skipped(event.position)
+                        continue
+                    event = seen  # noqa: PLW2901 - what leaves is what may be seen of it
                 if progress.in_flight >= self._in_flight:
                     await progress.room()
                 tag = publishing.publish(
@@ -148,12 +156,17 @@ def _label(stream: str) -> str:
     return stream if len(stream.encode()) <= 230 else hashed(stream)
 
 
+def message_id(event: RecordedEvent) -> str:
+    """The same for every publication of the event, so that a consumer can drop repeats."""
+    return f"{_label(event.stream)}@{event.revision}"
+
+
 def event_properties(event: RecordedEvent) -> bytes:
     """Properties of a published event: enough for a consumer to drop repeats without reading the body."""
     return persistent_properties(
         content_type=_TYPE,
         headers=event_headers(event.stream, event.revision, event.position),
-        message_id=f"{_label(event.stream)}@{event.revision}",
+        message_id=message_id(event),
         timestamp=int(event.recorded_at.timestamp()),
         message_type=event.type,
     )

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import typer
 
+from services.cli.deadlines import deadlines
+from services.cli.demo import demo
 from services.cli.events import events
+from services.cli.exits import EPILOG
+from services.cli.policies import policies
 from services.cli.rebuild import rebuild
+from services.cli.search import search
 from services.cli.serve import migrate, serve
+from services.cli.settings import settings
 from services.cli.status import status
 from services.cli.things import things
-
-EPILOG = (
-    "Commands find the database by TWINLOG_DATABASE_URL, or by the service that runs on TWINLOG_HOME (.twinlog). "
-    "Exit codes: 0 done, 1 failed or found wrong, 2 wrong usage or settings, 3 a server was not reached, 4 not found, "
-    "130 interrupted."
-)
 
 app = typer.Typer(
     name="twinlog",
@@ -24,12 +24,17 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     help="Twinlog: digital twins from one durable log, spoken to in the Eclipse Ditto protocol.",
 )
-app.command("serve")(serve)
-app.command("migrate")(migrate)
-app.add_typer(events, name="events")
-app.add_typer(things, name="thing")
-app.command("rebuild")(rebuild)
-app.command("status")(status)
+app.command("serve", epilog=EPILOG)(serve)
+app.command("migrate", epilog=EPILOG)(migrate)
+app.add_typer(events, name="events", epilog=EPILOG)
+app.add_typer(things, name="thing", epilog=EPILOG)
+app.add_typer(policies, name="policy", epilog=EPILOG)
+app.command("rebuild", epilog=EPILOG)(rebuild)
+app.command("search", epilog=EPILOG)(search)
+app.command("deadlines", epilog=EPILOG)(deadlines)
+app.command("status", epilog=EPILOG)(status)
+app.command("settings")(settings)
+app.command("demo")(demo)
 
 
 def main() -> None:

@@ -5,29 +5,16 @@ from __future__ import annotations
 import contextlib
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from enum import IntEnum
 from pathlib import Path
-from typing import NoReturn
 
 import asyncpg
-import typer
 
 from eventstore.pool import create_pool
 from eventstore.postgres import PostgresEventStore
+from services.cli.exits import Exit, fail
 from services.embedded.postgres import EmbeddedPostgres
 from services.endpoints import Endpoints, read_endpoints
 from services.settings import Settings, SettingsInvalid, load_settings
-
-
-class Exit(IntEnum):
-    """What the exit codes mean; the help of ``twinlog`` tells them."""
-
-    DONE = 0
-    FAILED = 1
-    USAGE = 2
-    UNREACHED = 3
-    NOT_FOUND = 4
-    INTERRUPTED = 130
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,12 +32,6 @@ def settings() -> Settings:
         return load_settings()
     except SettingsInvalid as invalid:
         fail(str(invalid), Exit.USAGE)
-
-
-def fail(message: str, code: Exit = Exit.FAILED) -> NoReturn:
-    """End with one clear sentence on standard error."""
-    typer.secho(message, err=True, fg="red")
-    raise typer.Exit(code)
 
 
 def endpoints(chosen: Settings) -> Endpoints | None:

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import AsyncIterator, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.live import Live
 
-from eventstore.events import RecordedEvent
 from eventstore.store import Selection
-from services.cli import replay as replays
-from services.cli.connection import Log, fail, open_log
-from services.cli.printing import console, event_lines, event_row, event_table
+from services.cli.connection import open_log
+from services.cli.exits import EPILOG, Exit, fail
+from services.cli.following import follow
+from services.cli.listing import print_events, selected_events
+from services.cli.replay import to_file, to_stdout
+from services.cli.republish import to_exchange
 from services.cli.running import run
 from services.cli.selection import After, Entity, Namespaces, Since, Types, Until, select
 
@@ -24,7 +22,7 @@ events = typer.Typer(no_args_is_help=True, help="Read the log: every change of e
 Json = Annotated[bool, typer.Option("--json", help="Lines of JSON instead of a table.")]
 
 
-@events.command("list")
+@events.command("list", epilog=EPILOG)
 def list_events(  # noqa: PLR0913 - the options are the interface
     *,
     after: After = 0,
@@ -47,32 +45,33 @@ def list_events(  # noqa: PLR0913 - the options are the interface
       twinlog events list --namespace farm.one --type deleted --json
     """
     chosen = select(after=after, since=since, until=until, namespaces=namespace, stream=entity, types=event_type)
-    run(_list(chosen, last=last, limit=limit, as_json=as_json))
+    run(_list(chosen, last, limit, as_json=as_json))
 
 
-@events.command("tail")
+@events.command("tail", epilog=EPILOG)
 def tail_events(
     *,
     namespace: Namespaces = None,
     entity: Entity = None,
     event_type: Types = None,
     after: Annotated[int | None, typer.Option("--after", min=0, help="Begin after this position, not now.")] = None,
+    since: Since = None,
     as_json: Json = False,
 ) -> None:
-    """Follow the log live until interrupted: first what was missed (with --after), then what happens.
+    """Follow the log live until interrupted: first what was missed (--after, --since), then what happens.
 
-    Example:
+    Examples:
       twinlog events tail --namespace farm.one --json | jq .value
+
+      twinlog events tail --since 10m
     """
-    run(_tail(after, select(namespaces=namespace, stream=entity, types=event_type), as_json=as_json))
+    chosen = select(after=after or 0, since=since, namespaces=namespace, stream=entity, types=event_type)
+    run(_tail(chosen, from_now=after is None and since is None, as_json=as_json))
 
 
-@events.command("replay")
+@events.command("replay", epilog=EPILOG)
 def replay_events(
-    target: Annotated[
-        str,
-        typer.Argument(help="- (standard output), a file, or amqp:EXCHANGE."),
-    ] = "-",
+    target: Annotated[str, typer.Argument(help="- (standard output), a file, or amqp:EXCHANGE.")] = "-",
     *,
     after: After = 0,
     since: Since = None,
@@ -88,7 +87,8 @@ def replay_events(
     """Send the selected events again, in order: as lines of JSON, or as Ditto envelopes to an AMQP exchange.
 
     Replayed AMQP messages carry the header x-twinlog-replay, and the stream and revision by which a consumer knows a
-    repeat; they are confirmed by the broker before they count.
+    repeat; they are confirmed by the broker before they count. A replay that was interrupted or killed goes on without
+    a gap when the same command is given again with --resume; a torn last line of a file is cut off.
 
     Examples:
       twinlog events replay backup.ndjson
@@ -96,76 +96,30 @@ def replay_events(
       twinlog events replay --namespace farm.one --since 7d amqp:farm.rebuild --resume
     """
     chosen = select(after=after, since=since, until=until, namespaces=namespace, stream=entity, types=event_type)
-    run(_replay(chosen, target, resume=resume))
+    said = (after, since and since.text, until and until.text, chosen.stream, chosen.prefixes, chosen.types)
+    run(_replay(chosen, target, said, resume=resume))
 
 
-async def _list(chosen: Selection, *, last: int | None, limit: int | None, as_json: bool) -> None:
+async def _list(chosen: Selection, last: int | None, limit: int | None, *, as_json: bool) -> None:
     async with open_log() as log:
-        pages = _last(log, chosen, last) if last else log.store.read(chosen)
-        await _print(_first(pages, limit), as_json=as_json)
+        await print_events(selected_events(log, chosen, last, limit), as_json=as_json)
 
 
-async def _last(log: Log, chosen: Selection, count: int) -> AsyncIterator[Sequence[RecordedEvent]]:
-    found: list[RecordedEvent] = []
-    async for page in log.store.read(chosen, backwards=True, page_size=min(count, 1_000)):
-        found.extend(page)
-        if len(found) >= count:
-            break
-    yield list(reversed(found[:count]))
-
-
-async def _first(
-    pages: AsyncIterator[Sequence[RecordedEvent]], limit: int | None
-) -> AsyncIterator[Sequence[RecordedEvent]]:
-    room = limit if limit is not None else sys.maxsize
-    async for page in pages:
-        yield page[:room]
-        room -= len(page)
-        if room <= 0:
-            break
-
-
-async def _print(pages: AsyncIterator[Sequence[RecordedEvent]], *, as_json: bool) -> None:
-    out = console()
-    async for page in pages:
-        if as_json:
-            _write(event_lines(page))
-            continue
-        table = event_table()
-        for event in page:
-            table.add_row(*event_row(event))
-        out.print(table)
-
-
-async def _tail(after: int | None, chosen: Selection, *, as_json: bool) -> None:
+async def _tail(chosen: Selection, *, from_now: bool, as_json: bool) -> None:
     async with open_log() as log:
-        start = await log.store.head() if after is None else after
-        following = log.store.subscribe(replace(chosen, after_position=start))
-        if as_json:
-            async for batch in following:
-                _write(event_lines(batch))
-        with Live(event_table("following the log, Ctrl-C ends"), refresh_per_second=8) as live:
-            shown: list[RecordedEvent] = []
-            async for batch in following:
-                shown = [*shown, *batch][-30:]
-                table = event_table("following the log, Ctrl-C ends")
-                for event in shown:
-                    table.add_row(*event_row(event))
-                live.update(table)
+        await follow(log, chosen, from_now=from_now, as_json=as_json)
 
 
-async def _replay(chosen: Selection, target: str, *, resume: bool) -> None:
+async def _replay(chosen: Selection, target: str, said: object, *, resume: bool) -> None:
+    exchange = target.removeprefix("amqp:")
+    if not exchange:
+        fail("Name the exchange, as in amqp:farm.rebuild.", Exit.USAGE)
+    if target == "-" and resume:
+        fail("Standard output cannot be resumed; replay to a file or an exchange.", Exit.USAGE)
     async with open_log() as log:
         if target.startswith("amqp:"):
-            await replays.to_exchange(log, chosen, target.removeprefix("amqp:"), resume=resume)
+            await to_exchange(log, chosen, exchange, said=said, resume=resume)
         elif target == "-":
-            if resume:
-                fail("Standard output cannot be resumed; replay to a file or an exchange.")
-            await replays.to_stdout(log, chosen)
+            await to_stdout(log, chosen)
         else:
-            await replays.to_file(log, chosen, Path(target), resume=resume)
-
-
-def _write(lines: bytes) -> None:
-    sys.stdout.buffer.write(lines)
-    sys.stdout.buffer.flush()
+            await to_file(log, chosen, Path(target), resume=resume)

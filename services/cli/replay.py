@@ -1,138 +1,118 @@
-"""Sending a part of the log again: to standard output, to a file, to an AMQP exchange."""
+"""Sending a part of the log again, as lines of JSON: to standard output or to a file, which can be resumed."""
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import hashlib
 import os
 import sys
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
 from dataclasses import replace
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import BinaryIO, Final, cast
 
-import aio_pika
 import orjson
-from aio_pika.abc import AbstractExchange
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from eventstore.events import RecordedEvent
 from eventstore.store import Selection
-from protocol.wire.envelope import CONTENT_TYPE
-from services.amqp.envelopes import envelope_of
-from services.amqp.routing import routing_prefix
-from services.cli.connection import Exit, Log, amqp_url, fail
+from services.cli.connection import Log
+from services.cli.exits import Exit, fail
 from services.cli.printing import event_lines
 
-PAGE = 5_000
-TAIL_BYTES = 1_048_576
+PAGE: Final = 5_000
+LINE_BEGIN: Final = b'{"position":'
+STEP_BYTES: Final = 1_048_576
 
 
 async def to_stdout(log: Log, chosen: Selection) -> None:
     """Lines of JSON on standard output; the progress bar goes to standard error."""
     await _to_stream(log, chosen, sys.stdout.buffer)
+    sys.stdout.buffer.flush()
 
 
 async def to_file(log: Log, chosen: Selection, path: Path, *, resume: bool) -> None:
     """Lines of JSON in a file. Resuming cuts a torn last line off and goes on after the last whole one."""
-    if resume and path.exists():
-        chosen = replace(chosen, after_position=max(chosen.after_position, _last_position(path)))
-        mode = "ab"
-    else:
-        mode = "wb" if resume or not path.exists() else fail(f"{path} exists; add --resume or choose another file.")
-    with path.open(mode) as opened:
-        file = cast("BinaryIO", opened)  # a binary mode gives a binary file, which the stubs cannot see
-        await _to_stream(log, chosen, file)
-        file.flush()
-        os.fsync(file.fileno())
+    try:
+        regular = path.is_file()
+        if regular and resume:
+            chosen = after_position(chosen, cut_torn_line(path))
+        elif regular:
+            fail(f"{path} exists. Go on with it by --resume, or choose another file.", Exit.USAGE)
+        with path.open("ab" if regular else "wb") as opened:
+            file = cast("BinaryIO", opened)  # a binary mode gives a binary file, which the stubs cannot see
+            await _to_stream(log, chosen, file)
+            file.flush()
+            if path.is_file():
+                os.fsync(file.fileno())
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        fail(f"{path} cannot be written: {error.strerror}.")
 
 
-async def pages_with_progress(log: Log, chosen: Selection) -> AsyncIterator[Sequence[RecordedEvent]]:
-    """The selected pages, with a progress bar over log positions and the rate in events per second."""
-    end = chosen.to_position or await log.store.head()
-    with _progress() as bar:
-        task = bar.add_task("replaying", total=max(end - chosen.after_position, 1), events=0, rate="")
-        count = 0
-        async for page in log.store.read(chosen, page_size=PAGE):
-            yield page
-            count += len(page)
-            speed = count / max(bar.tasks[0].elapsed or 0.0, 0.001)
-            done = page[-1].position - chosen.after_position
-            bar.update(task, completed=done, events=count, rate=f"{speed:,.0f}/s")
-        bar.update(task, completed=max(end - chosen.after_position, 1))
+def after_position(chosen: Selection, position: int) -> Selection:
+    """What is left of a selection whose events up to ``position`` were sent, if any were.
 
-
-@contextlib.contextmanager
-def checkpoint(home: Path, target: str, chosen: Selection) -> Iterator[Path]:
-    """The file that remembers how far this selection has reached this target; removed when all of it has."""
-    told = repr((target, replace(chosen, after_position=0))).encode()
-    path = home / "replays" / hashlib.blake2b(told, digest_size=12).hexdigest()
-    path.parent.mkdir(parents=True, exist_ok=True)
-    yield path
-    path.unlink(missing_ok=True)
-
-
-def resumed(chosen: Selection, path: Path, *, resume: bool) -> Selection:
-    """The selection without what a checkpoint says has been sent."""
-    if not resume or not path.exists():
+    The beginning in time goes: it was met by the events that were sent, time never runs backwards along positions, and
+    an age (``--since 7d``) that has moved on meanwhile must not leave a hole.
+    """
+    if not position:
         return chosen
-    return replace(chosen, after_position=max(chosen.after_position, int(path.read_text())))
+    return replace(chosen, after_position=max(chosen.after_position, position), from_time=None)
 
 
-async def to_exchange(log: Log, chosen: Selection, exchange_name: str, *, resume: bool) -> None:
-    """Ditto event envelopes to an exchange that exists, each page confirmed by the broker before it counts as sent."""
-    url, home = amqp_url()
-    with checkpoint(home, f"amqp:{exchange_name}", chosen) as reached:
-        chosen = resumed(chosen, reached, resume=resume)
-        async with await aio_pika.connect(url) as connection:
-            channel = await connection.channel(publisher_confirms=True, on_return_raises=False)
-            exchange = await channel.get_exchange(exchange_name)
-            async for page in pages_with_progress(log, chosen):
-                async with asyncio.TaskGroup() as confirming:
-                    for event in page:
-                        confirming.create_task(_publish(exchange, event))
-                reached.write_text(str(page[-1].position))
+async def pages_with_progress(log: Log, chosen: Selection) -> AsyncGenerator[Sequence[RecordedEvent], None]:
+    """The selected pages, with a progress bar over log positions and the rate in events per second.
+
+    The next page is read while the caller works on this one.
+    """
+    end = await log.store.head()
+    with _progress() as bar:
+        task = bar.add_task("replaying", total=None, events=0, rate="")
+        pages = aiter(log.store.read(chosen, page_size=PAGE))
+        count, start = 0, None
+        upcoming = asyncio.ensure_future(anext(pages, None))
+        try:
+            while page := await upcoming:
+                upcoming = asyncio.ensure_future(anext(pages, None))
+                await asyncio.sleep(0)  # its query is on the way
+                yield page
+                start = page[0].position - 1 if start is None else start
+                count += len(page)
+                rate = f"{count / max(bar.tasks[0].elapsed or 0.0, 0.001):,.0f}/s"
+                bar.update(task, completed=page[-1].position - start, total=end - start, events=count, rate=rate)
+        finally:
+            upcoming.cancel()
+        bar.update(task, completed=max(end - (start or 0), 1), total=max(end - (start or 0), 1))
 
 
-async def _publish(exchange: AbstractExchange, event: RecordedEvent) -> None:
-    message = aio_pika.Message(
-        envelope_of(event),
-        content_type=CONTENT_TYPE,
-        delivery_mode=aio_pika.DeliveryMode.PERSISTENT,
-        message_id=f"{event.stream}@{event.revision}",
-        timestamp=event.recorded_at,
-        type=event.type,
-        headers={
-            "stream": event.stream,
-            "revision": event.revision,
-            "position": event.position,
-            "x-twinlog-replay": True,
-        },
-    )
-    await exchange.publish(message, routing_key=(routing_prefix(event.stream) or "") + event.type, mandatory=False)
+def cut_torn_line(path: Path) -> int:
+    """Cut what follows the last whole line and say that line's log position, 0 for none.
+
+    Ends the command, with the file untouched, if it does not hold a replayed log.
+    """
+    with path.open("r+b") as file:
+        size = file.seek(0, os.SEEK_END)
+        begin, tail = size, b""
+        while begin and tail.rstrip(b"\n").count(b"\n") < 2:
+            begin = max(begin - STEP_BYTES, 0)
+            file.seek(begin)
+            tail = file.read(size - begin)
+        whole = tail.rfind(b"\n") + 1
+        last = tail[:whole].rstrip(b"\n").rpartition(b"\n")[2]
+        torn = tail[whole:]
+        if (last and not last.startswith(LINE_BEGIN)) or not (torn + LINE_BEGIN).startswith(LINE_BEGIN[: len(torn)]):
+            fail(f"{path} does not hold a replayed log; nothing was changed.", Exit.USAGE)
+        file.truncate(begin + whole)
+    return int(orjson.loads(last)["position"]) if last else 0
 
 
 async def _to_stream(log: Log, chosen: Selection, file: BinaryIO) -> None:
-    async for page in pages_with_progress(log, chosen):
-        file.write(event_lines(page))
-
-
-def _last_position(path: Path) -> int:
-    with path.open("r+b") as file:
-        size = file.seek(0, os.SEEK_END)
-        file.seek(max(size - TAIL_BYTES, 0))
-        tail = file.read()
-        whole = tail.rfind(b"\n") + 1
-        if not whole:
-            if size:
-                fail(f"{path} does not look like a replayed log; nothing was changed.", Exit.USAGE)
-            return 0
-        file.truncate(size - len(tail) + whole)
-    line = tail[:whole].rstrip(b"\n").rpartition(b"\n")[2]
-    position: int = orjson.loads(line)["position"]
-    return position
+    async with aclosing(pages_with_progress(log, chosen)) as pages:
+        async for page in pages:
+            file.write(event_lines(page))
 
 
 def _progress() -> Progress:

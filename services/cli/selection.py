@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
@@ -11,24 +13,34 @@ from eventstore.events import StreamName
 from eventstore.store import Selection
 from protocol.durations import parse_duration
 from protocol.errors import DittoError
+from protocol.identifiers import EntityId, PolicyId, ThingId
 
-ENTITY_KINDS = ("thing", "policy")
+ENTITY_KINDS: Final[Mapping[str, Callable[[str], EntityId]]] = {"thing": ThingId.parse, "policy": PolicyId.parse}
 EVENT_TYPES = ("created", "modified", "merged", "deleted")
+OLDEST_AGE = timedelta(days=365_000)
 
 
-def moment(text: str) -> datetime:
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """A point in time, and the words it was said in, by which a later run knows the same selection."""
+
+    text: str
+    time: datetime
+
+
+def moment(text: str) -> Moment:
     """A point in time: ISO 8601 (UTC when no zone is said), or an age such as ``90s``, ``15m``, ``2h``, ``7d``."""
     try:
         read = datetime.fromisoformat(text)
     except ValueError:
-        return datetime.now(UTC) - _age(text)
-    return read if read.tzinfo else read.replace(tzinfo=UTC)
+        return Moment(text, datetime.now(UTC) - _age(text))
+    return Moment(text, read if read.tzinfo else read.replace(tzinfo=UTC))
 
 
 def _age(text: str) -> timedelta:
     try:
-        return parse_duration(text)
-    except DittoError as error:
+        return min(parse_duration(text), OLDEST_AGE)
+    except (DittoError, OverflowError) as error:
         raise typer.BadParameter(f"{text!r} is neither an ISO 8601 time nor an age such as 15m or 2h") from error
 
 
@@ -42,18 +54,20 @@ def event_type(text: str) -> str:
 def entity(text: str) -> str:
     """A stream name: ``ns:name`` is the thing of this id, ``policy:ns:name`` the policy."""
     kind, _, rest = text.partition(":")
-    if ":" not in text:
-        raise typer.BadParameter(f"{text!r} is no entity id; write namespace:name or policy:namespace:name")
-    return text if kind in ENTITY_KINDS and ":" in rest else f"thing:{text}"
+    kind, entity_id = (kind, rest) if kind in ENTITY_KINDS and ":" in rest else ("thing", text)
+    try:
+        return f"{kind}:{ENTITY_KINDS[kind](entity_id)}"
+    except DittoError as error:
+        raise typer.BadParameter(f"{text!r} is no entity id; write namespace:name or policy:namespace:name") from error
 
 
 After = Annotated[int, typer.Option("--after", min=0, help="Only events after this log position.")]
 Since = Annotated[
-    datetime | None,
+    Moment | None,
     typer.Option("--since", parser=moment, metavar="TIME", help="From this time (ISO 8601) or age (15m, 7d) on."),
 ]
 Until = Annotated[
-    datetime | None, typer.Option("--until", parser=moment, metavar="TIME", help="Before this time (ISO 8601) or age.")
+    Moment | None, typer.Option("--until", parser=moment, metavar="TIME", help="Before this time (ISO 8601) or age.")
 ]
 Namespaces = Annotated[
     list[str] | None,
@@ -72,8 +86,8 @@ Types = Annotated[
 def select(
     *,
     after: int = 0,
-    since: datetime | None = None,
-    until: datetime | None = None,
+    since: Moment | None = None,
+    until: Moment | None = None,
     namespaces: list[str] | None = None,
     stream: str | None = None,
     types: list[str] | None = None,
@@ -82,8 +96,8 @@ def select(
     prefixes = tuple(f"{kind}:{namespace}:" for namespace in namespaces or () for kind in ENTITY_KINDS)
     return Selection(
         after_position=after,
-        from_time=since,
-        to_time=until,
+        from_time=since.time if since else None,
+        to_time=until.time if until else None,
         stream=StreamName(stream) if stream else None,
         prefixes=prefixes,
         types=tuple(types or ()),

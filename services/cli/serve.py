@@ -13,8 +13,10 @@ import typer
 
 from eventstore.migrations import migrate as migrate_database
 from services.application import ROLES, StartFailed, running
-from services.cli.connection import Exit, database_url, fail, settings
+from services.cli.connection import database_url, settings
+from services.cli.exits import Exit, fail
 from services.cli.running import run
+from services.cli.settings import setting
 from services.garbage import calm
 from services.greeting import greeting
 from services.logging import configure_logging
@@ -29,18 +31,15 @@ def serve(
         list[Role] | None,
         typer.Option("--role", help="What this process does; repeatable. Default: all.", show_default=False),
     ] = None,
-    port: Annotated[
-        int | None, typer.Option(min=0, max=65_535, help="HTTP port, 0 for any. [TWINLOG_HTTP_PORT, 8080]")
-    ] = None,
-    host: Annotated[str | None, typer.Option(help="Address to bind. [TWINLOG_HTTP_HOST, 127.0.0.1]")] = None,
-    home: Annotated[
-        Path | None, typer.Option(help="Data folder of the embedded servers and credentials. [TWINLOG_HOME, .twinlog]")
-    ] = None,
+    port: Annotated[int | None, setting("http_port", largest=65_535)] = None,
+    host: Annotated[str | None, setting("http_host")] = None,
+    home: Annotated[Path | None, setting("home")] = None,
 ) -> None:
     """Run the service until SIGTERM or Ctrl-C.
 
     Without TWINLOG_DATABASE_URL it brings its own PostgreSQL, without TWINLOG_AMQP_URL its own RabbitMQ where that is
-    installed. The first start makes credentials, prints them once and keeps them in the data folder.
+    installed. The first start makes credentials, prints them once and keeps them in the data folder. Everything else is
+    set by the environment: see `twinlog settings`.
 
     Examples:
       twinlog serve

@@ -7,16 +7,18 @@ from dataclasses import dataclass
 from typing import Annotated
 
 import aio_pika
-import asyncpg
 import orjson
 import typer
 from rich.table import Table
+from rich.text import Text
 
 from eventstore.errors import StoreError
 from projections.progress import Standing, standings
-from services.cli.connection import Exit, endpoints, open_log, settings
+from services.cli.connection import endpoints, open_log, settings
+from services.cli.exits import Exit
 from services.cli.printing import console
-from services.cli.running import run
+from services.cli.running import MIGRATE_FIRST, NOT_MIGRATED, run
+from services.embedded.processes import ServerFailed
 
 CONNECT_SECONDS = 5.0
 
@@ -78,7 +80,9 @@ async def _log() -> tuple[int, list[Standing], Reached]:
                 await standings(log.pool),
                 Reached(server="PostgreSQL", reached=True, says=version),
             )
-    except (StoreError, OSError, asyncpg.PostgresError, TimeoutError) as trouble:
+    except NOT_MIGRATED:
+        return 0, [], Reached(server="PostgreSQL", reached=False, says=MIGRATE_FIRST)
+    except (StoreError, ServerFailed) as trouble:
         return 0, [], Reached(server="PostgreSQL", reached=False, says=str(trouble))
 
 
@@ -101,7 +105,7 @@ def _print(servers: list[Reached], head: int, consumers: list[Standing]) -> None
     out = console()
     reached = Table("server", "reached", "says", title="servers")
     for server in servers:
-        reached.add_row(server.server, "[green]yes" if server.reached else "[red]no", server.says)
+        reached.add_row(server.server, Text("yes", "green") if server.reached else Text("no", "red"), server.says)
     out.print(reached)
     lags = Table("consumer", "version", "position", "lag", "owner", title=f"the log ends at position {head:,}")
     for item in consumers:

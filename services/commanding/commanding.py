@@ -18,10 +18,12 @@ from protocol.entities import EntityState
 from protocol.errors import InternalError
 from protocol.identifiers import ThingId
 from protocol.json import JsonValue
-from protocol.signals import Response, RetrieveThings, Signal
+from protocol.signals import CheckPermissions, Response, RetrieveThings, Signal
 from protocol.streams import entity_of
 from services.commanding.appending import Appender
+from services.commanding.checking import Checker, Checking, checking
 from services.commanding.draft import Verdict
+from services.commanding.enforcers import Enforcers
 from services.commanding.errors import OutcomeUnknown, Overloaded, Stopping, StoreDown, Withdrawn
 from services.commanding.history import History, is_historical
 from services.commanding.lane import Lane
@@ -70,7 +72,13 @@ class Commanding:
         self._cache: StateCache[EntityState] = StateCache(
             max_entries=limits.cache_entries, max_bytes=limits.cache_bytes
         )
-        self._states = States(twins=twins, trust=sole_writer, cache=self._cache, store_seconds=limits.store_seconds)
+        self._states = States(
+            twins=twins,
+            trust=sole_writer,
+            cache=self._cache,
+            store_seconds=limits.store_seconds,
+            enforcers=Enforcers(max_entries=limits.enforcers),
+        )
         self._ledger = Ledger(metrics=self.metrics, time=self._loop.time)
         remembered = RememberedCommands(max_entries=limits.remembered_commands, max_bytes=limits.remembered_bytes)
         lookup = Lookup(store=store, ledger=self._ledger, remembered=remembered, store_seconds=limits.store_seconds)
@@ -93,7 +101,15 @@ class Commanding:
         self._writes = Lane[Pending](writer.work, group_max=limits.group_max, failed=self._failed)
         self._reader = Reader(states=self._states, ledger=self._ledger, clock=clock, limits=limits)
         self._reads = Lane[Pending | Gathering](self._reader.work, group_max=limits.group_max, failed=self._failed)
-        history = History(store=store, states=self._states, ledger=self._ledger, clock=clock, limits=limits.rules)
+        history = History(
+            store=store,
+            states=self._states,
+            ledger=self._ledger,
+            clock=clock,
+            limits=limits.rules,
+        )
+        checker = Checker(states=self._states, ledger=self._ledger, clock=clock, limits=limits.rules)
+        self._checks = Lane[Checking](checker.work, group_max=1, failed=self._failed)
         self._past = Lane[Pending](history.work, group_max=1, failed=self._failed)
         self._tasks: list[asyncio.Task[None]] = []
         self._stopping = False
@@ -109,6 +125,7 @@ class Commanding:
                 ("reads", self._reads),
                 ("lookups", self._lookups),
                 ("past", self._past),
+                ("checks", self._checks),
             )
         ]
         return self
@@ -183,7 +200,7 @@ class Commanding:
             return
         try:
             async with asyncio.timeout(seconds):
-                for lane in (self._writes, self._lookups, self._reads, self._past):
+                for lane in (self._writes, self._lookups, self._reads, self._past, self._checks):
                     await lane.idle()
         except TimeoutError:
             _log.warning("stopped_with_commands_waiting", extra={"commands": len(self._ledger)})
@@ -200,6 +217,8 @@ class Commanding:
         future: asyncio.Future[Response] = self._loop.create_future()
         if isinstance(signal, RetrieveThings):
             return self._gather(gathering(signal, auth, edge, future, self._loop.time()))
+        if isinstance(signal, CheckPermissions):
+            return self._check(checking(signal, auth, edge, future, self._loop.time()))
         stream = stream_name(signal.entity_id)
         pending = Pending(signal, auth, command_id, edge, stream, future, self._loop.time())
         if signal.verb != "retrieve" or self._ledger.busy(stream):
@@ -224,11 +243,16 @@ class Commanding:
             self._ledger.answer(request.whole, together(request.signal, answers))
         return request.whole
 
-    def _failed(self, group: Sequence[Pending | Gathering]) -> None:
+    def _check(self, request: Checking) -> Pending:
+        self._enter(request.whole, changing=False)
+        self._checks.put(request)
+        return request.whole
+
+    def _failed(self, group: Sequence[Pending | Gathering | Checking]) -> None:
         """A defect of ours stopped a group in the middle: answer it, and believe nothing that memory holds."""
         self._states.clear()
         for item in group:
-            pending = item.whole if isinstance(item, Gathering) else item
+            pending = item if isinstance(item, Pending) else item.whole
             unknown = pending.taken and not pending.future.done()
             self._ledger.close(
                 pending, OutcomeUnknown() if unknown else InternalError("The command could not be executed.")

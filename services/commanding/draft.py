@@ -7,19 +7,18 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from eventstore.events import Commit, StreamName
-from protocol.enforcement.enforce import enforce
-from protocol.entities import EntityState, evolve_entity
+from protocol.context import Context, Limits
+from protocol.decision import Decision
+from protocol.entities import EntityState, evolve_entity, respond
 from protocol.errors import DittoError, InternalError
-from protocol.identifiers import EntityId, PolicyId, ThingId
+from protocol.identifiers import PolicyId
 from protocol.json import MISSING
-from protocol.policies.state import PolicyState
 from protocol.signals import Event, Response
-from protocol.things.decision import Context, Decision, Limits
-from protocol.things.state import ThingState
 from services.commanding.pending import Answer, Pending
 from services.commanding.records import ETAG, commit_of
 from services.commanding.remembered import CommandKey
-from services.commanding.rules import decided, needed, responded, stream_name
+from services.commanding.rules import decided, permitted, stream_name
+from services.commanding.surroundings import Compile, Surroundings
 
 _log = logging.getLogger(__name__)
 
@@ -54,16 +53,15 @@ class Draft:
     ``held`` rest on states that the group itself makes, and become true when these are durable.
     """
 
-    def __init__(self, *, now: datetime, limits: Limits) -> None:
+    def __init__(self, *, now: datetime, limits: Limits, compile: Compile) -> None:  # noqa: A002 - as in ``Context``
         self.now = now
         self.effects: list[Effect] = []
         self.verdicts: list[Verdict] = []
         self.held: list[Verdict] = []
-        self._limits = limits
         self._states: dict[StreamName, EntityState | None] = {}
+        self._surroundings = Surroundings(self._states, now=now, limits=limits, compile=compile)
         self._drafted: set[StreamName] = set()
         self._by_id: dict[CommandKey, Effect] = {}
-        self._contexts: dict[tuple[str, ...], Context] = {}
 
     def learn(self, stream: StreamName, state: EntityState | None) -> None:
         """Take in a verified state; the group's own changes are made on top of it."""
@@ -80,18 +78,20 @@ class Draft:
             if first is not None:
                 first.repeats.append(pending)
                 return ()
-        seen = {pending.stream: self._states[pending.stream]}
-        context = self._context(pending)
-        wanted = needed(pending.command, seen[pending.stream], context)
-        if wanted:
-            missing = tuple(name for name in map(stream_name, wanted) if name not in self._states)
-            if missing:
-                return missing
-            context, missing = self._wider(pending, context, wanted, seen)
-            if missing:
-                return missing
-        self._decide(pending, seen, context)
+        state = self._states[pending.stream]
+        around = self._surroundings.of(pending.command, state, pending.auth)
+        if isinstance(around, tuple):
+            return around
+        self._decide(pending, {pending.stream: state, **around.seen}, around.context)
         return ()
+
+    def missing(self, pending: Pending) -> tuple[StreamName, ...]:
+        """The streams to learn before the command can be decided, as far as can be told from those that are known."""
+        if pending.stream not in self._states:
+            return (pending.stream,)
+        state = self._states[pending.stream]
+        around = self._surroundings.of(pending.command, state, pending.auth)
+        return around if isinstance(around, tuple) else ()
 
     def keep(self, effect: Effect) -> None:
         """Take over an effect of an earlier draft whose streams are as it expected them."""
@@ -108,64 +108,31 @@ class Draft:
             seen = {stream: states.get(stream, state) for stream, state in effect.seen.items()}
             states.update(states_after(effect.events, seen, recorded_at))
         self._states.update(states)
-
-    def _context(self, pending: Pending) -> Context:
-        subjects = pending.auth.subjects
-        context = self._contexts.get(subjects)
-        if context is None:
-            context = Context(now=self.now, subjects=subjects, limits=self._limits)
-            self._contexts[subjects] = context
-        return context
-
-    def _wider(
-        self,
-        pending: Pending,
-        context: Context,
-        wanted: tuple[EntityId, ...],
-        seen: dict[StreamName, EntityState | None],
-    ) -> tuple[Context, tuple[StreamName, ...]]:
-        """The context with everything that the command needs beside its own entity, noting what it sees."""
-        policies: dict[PolicyId, PolicyState | None] = {}
-        things: dict[ThingId, ThingState | None] = {}
-        while wanted:
-            for entity_id in wanted:
-                stream = stream_name(entity_id)
-                if stream not in self._states:
-                    return context, tuple(stream_name(each) for each in wanted)
-                state = seen[stream] = self._states[stream]
-                if isinstance(entity_id, PolicyId):
-                    policies[entity_id] = state if isinstance(state, PolicyState) else None
-                else:
-                    things[entity_id] = state if isinstance(state, ThingState) else None
-            context = Context(
-                now=self.now, subjects=context.subjects, policies=policies, things=things, limits=self._limits
-            )
-            wanted = needed(pending.command, seen[pending.stream], context)
-        return context, ()
+        self._surroundings.forget()
 
     def _decide(self, pending: Pending, seen: dict[StreamName, EntityState | None], context: Context) -> None:
         state = seen[pending.stream]
-        permitted = False
+        may = False
         answer: Answer
         try:
-            enforce(pending.command, state, None, pending.auth)
-            permitted = True
-            decision = decided(pending.command, state, context)
+            command, shown = permitted(pending.command, state, context)
+            may = True
+            decision = decided(command, shown, context)
             if decision.events:
                 self._add(self._effect(pending, decision, seen))
                 return
-            answer = _unchanged(decision, state)
+            answer = _unchanged(decision, shown)
         except DittoError as error:
             answer = error
         except Exception:  # noqa: BLE001 - one command that trips over a defect of ours must not take its group along
             _log.exception("command_failed", extra={"entity_id": pending.command.entity_id})
             answer = InternalError("The command could not be executed.")
         built = not self._drafted.isdisjoint(seen)
-        (self.held if built else self.verdicts).append(Verdict(pending, answer, seen, permitted))
+        (self.held if built else self.verdicts).append(Verdict(pending, answer, seen, may))
 
     def _effect(self, pending: Pending, decision: Decision, seen: dict[StreamName, EntityState | None]) -> Effect:
         states = states_after(decision.events, seen, self.now)
-        response = responded(decision, states[pending.stream])
+        response = respond(decision, states[pending.stream])
         commit = commit_of(pending, decision.events, seen, response.headers.get(ETAG, MISSING))
         return Effect(pending, decision.events, seen, states, response, commit)
 
@@ -173,6 +140,8 @@ class Draft:
         self.effects.append(effect)
         self._states.update(effect.states)
         self._drafted.update(effect.states)
+        if len(effect.states) > 1 or isinstance(effect.pending.command.entity_id, PolicyId):
+            self._surroundings.forget()
         if effect.pending.command_id is not None:
             self._by_id[effect.pending.stream, effect.pending.command_id] = effect
 
@@ -180,7 +149,7 @@ class Draft:
 def _unchanged(decision: Decision, state: EntityState | None) -> Answer:
     if state is None:
         return InternalError("A decision on nothing that changes nothing.")
-    return responded(decision, state)
+    return respond(decision, state)
 
 
 def states_after(

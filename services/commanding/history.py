@@ -14,18 +14,19 @@ from eventstore.errors import StoreUnavailable
 from eventstore.events import RecordedEvent, StreamName
 from eventstore.store import EventStore
 from projections.events import follow
-from protocol.enforcement.enforce import enforce
-from protocol.entities import EntityState
+from protocol.context import Context, Limits
+from protocol.enforcement.enforce import enforce_history
+from protocol.entities import EntityState, respond
 from protocol.errors import DittoError, HeaderInvalid, PolicyHistoryNotFound, ThingHistoryNotFound
 from protocol.identifiers import PolicyId
 from protocol.signals import Command
-from protocol.things.decision import Limits
-from services.commanding.draft import Draft
 from services.commanding.errors import StoreDown
 from services.commanding.ledger import Ledger
 from services.commanding.loading import States
 from services.commanding.pending import Answer, Pending
 from services.commanding.records import headers_of
+from services.commanding.rules import decided
+from services.commanding.surroundings import Surroundings
 
 AT_REVISION: Final = "at-historical-revision"
 AT_TIMESTAMP: Final = "at-historical-timestamp"
@@ -42,7 +43,13 @@ class History:
     """Replays streams up to a point of their past, a page at a time."""
 
     def __init__(
-        self, *, store: EventStore, states: States, ledger: Ledger, clock: Callable[[], datetime], limits: Limits
+        self,
+        *,
+        store: EventStore,
+        states: States,
+        ledger: Ledger,
+        clock: Callable[[], datetime],
+        limits: Limits,
     ) -> None:
         self._store = store
         self._states = states
@@ -57,20 +64,26 @@ class History:
 
     async def _answer(self, pending: Pending) -> Answer:
         try:
-            current = await self._states.verified((pending.stream,))
-            enforce(pending.command, current[pending.stream], None, pending.auth)
+            context = await self._context(pending)
             state, event = await self._state_at(pending)
+            decision = decided(pending.command, state, context)
         except StoreUnavailable:
             return StoreDown()
         except DittoError as error:
             return error
-        draft = Draft(now=self._clock(), limits=self._limits)
-        draft.learn(pending.stream, state)
-        draft.take(pending)
-        answer = draft.verdicts[0].answer
-        if isinstance(answer, DittoError):
-            return answer
+        answer = respond(decision, state)
         return replace(answer, headers={**answer.headers, HISTORICAL_HEADERS: headers_of(event)})
+
+    async def _context(self, pending: Pending) -> Context:
+        """The present, if it lets the caller see the past."""
+        known: dict[StreamName, EntityState | None] = {}
+        surroundings = Surroundings(known, now=self._clock(), limits=self._limits, compile=self._states.compile)
+        known.update(await self._states.verified((pending.stream,)))
+        state = known[pending.stream]
+        while isinstance(around := surroundings.of(pending.command, state, pending.auth), tuple):
+            known.update(await self._states.verified(around))
+        enforce_history(pending.command, state, around.context)
+        return around.context
 
     async def _state_at(self, pending: Pending) -> tuple[EntityState, RecordedEvent]:
         command = pending.command

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from protocol.things.decision import DEFAULT_LIMITS, Limits
+from protocol.context import DEFAULT_LIMITS, Limits
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,6 +26,9 @@ class CommandingLimits:
     cache_entries: int = 50_000
     cache_bytes: int = 64 * 1024 * 1024
     """States kept in memory: whichever bound is reached first drops the longest unused."""
+
+    enforcers: int = 20_000
+    """Policies kept ready to be asked."""
 
     remembered_commands: int = 20_000
     remembered_bytes: int = 8 * 1024 * 1024

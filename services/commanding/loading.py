@@ -11,6 +11,7 @@ from projections.events import follow, thaw
 from projections.twins import Loaded, Twins
 from protocol.entities import EntityState
 from protocol.json import MISSING, Missing
+from services.commanding.enforcers import Enforcers
 from services.commanding.errors import StoreDown
 from services.commanding.states import NO_EPOCH, StateCache
 from services.commanding.trust import Trust
@@ -27,7 +28,17 @@ class States:
     a stream in doubt, that is one whose last append got lost on the way and may still reach the log.
     """
 
-    def __init__(self, *, twins: Twins, trust: Trust, cache: StateCache[EntityState], store_seconds: float) -> None:
+    def __init__(
+        self,
+        *,
+        twins: Twins,
+        trust: Trust,
+        cache: StateCache[EntityState],
+        store_seconds: float,
+        enforcers: Enforcers,
+    ) -> None:
+        """``enforcers`` are of policies in these states."""
+        self.compile = enforcers.compile
         self._twins = twins
         self._trust = trust
         self._cache = cache
@@ -44,6 +55,11 @@ class States:
         if kept is None or kept.epoch != epoch or epoch == NO_EPOCH or stream in self._doubted:
             return MISSING
         return kept.state
+
+    def remembered(self, stream: StreamName) -> EntityState | None:
+        """The state in memory, which may be an old one: good for guesses."""
+        kept = self._cache.get(stream)
+        return None if kept is None else kept.state
 
     async def verified(
         self, streams: Iterable[StreamName], *, distrusted: Collection[StreamName] = ()

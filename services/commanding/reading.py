@@ -13,13 +13,15 @@ from protocol.errors import DittoError
 from protocol.identifiers import ThingId
 from protocol.json import JsonValue, Missing
 from protocol.signals import Command, Response, RetrieveThings
+from protocol.things import conditions
+from protocol.things.conditions import CONDITION
 from services.commanding.draft import Draft
 from services.commanding.errors import StoreDown
 from services.commanding.ledger import Ledger
 from services.commanding.limits import CommandingLimits
 from services.commanding.loading import States
 from services.commanding.pending import Answer, Pending
-from services.commanding.rules import stream_name
+from services.commanding.rules import foreseen, stream_name
 
 
 @dataclass(slots=True)
@@ -35,7 +37,12 @@ class Reader:
     """Answers retrieves of entities that nothing on its way is about to change."""
 
     def __init__(
-        self, *, states: States, ledger: Ledger, clock: Callable[[], datetime], limits: CommandingLimits
+        self,
+        *,
+        states: States,
+        ledger: Ledger,
+        clock: Callable[[], datetime],
+        limits: CommandingLimits,
     ) -> None:
         self._states = states
         self._ledger = ledger
@@ -45,7 +52,7 @@ class Reader:
     def at_once(self, reads: Iterable[Pending]) -> list[Answer] | None:
         """The answers if memory knows them exactly (see ``States``), else nothing."""
         epoch = self._states.epoch()
-        draft = Draft(now=self._clock(), limits=self._limits.rules)
+        draft = Draft(now=self._clock(), limits=self._limits.rules, compile=self._states.compile)
         for pending in reads:
             missing: tuple[StreamName, ...] = (pending.stream,)
             while missing:
@@ -73,14 +80,17 @@ class Reader:
                 self._ledger.close(item, answers[item])
 
     async def _answers(self, reads: list[Pending]) -> dict[Pending, Answer]:
-        draft = Draft(now=self._clock(), limits=self._limits.rules)
+        draft = Draft(now=self._clock(), limits=self._limits.rules, compile=self._states.compile)
         streams: set[StreamName] = set()
         for pending in reads:
+            remembered = self._states.remembered(pending.stream)
             streams.add(pending.stream)
-        await self._learn(draft, streams)
+            streams.update(foreseen(pending.command, remembered, pending.auth.subjects, draft.now))
+        while streams:
+            await self._learn(draft, streams)
+            streams = {stream for pending in reads for stream in draft.missing(pending)}
         for pending in reads:
-            while missing := draft.take(pending):
-                await self._learn(draft, missing)
+            draft.take(pending)
         return {verdict.pending: verdict.answer for verdict in draft.verdicts}
 
     async def _learn(self, draft: Draft, streams: Iterable[StreamName]) -> None:
@@ -94,7 +104,8 @@ class Reader:
 def gathering(
     signal: RetrieveThings, auth: AuthContext, edge: str, future: asyncio.Future[Response], since: float
 ) -> Gathering:
-    """One retrieve for each thing asked for."""
+    """One retrieve for each thing asked for; raises if a condition cannot be asked of any of them."""
+    conditions.check_of_many(signal.headers)
     parts = [
         Pending(_one(signal, thing_id), auth, None, edge, stream_name(thing_id), future, since)
         for thing_id in dict.fromkeys(signal.thing_ids)
@@ -105,11 +116,12 @@ def gathering(
 
 
 def _one(signal: RetrieveThings, thing_id: ThingId) -> Command:
-    return Command(entity_id=thing_id, verb="retrieve", path=(), fields=signal.fields)
+    headers = {CONDITION: signal.headers[CONDITION]} if CONDITION in signal.headers else {}
+    return Command(entity_id=thing_id, verb="retrieve", path=(), fields=signal.fields, headers=headers)
 
 
 def together(signal: RetrieveThings, answers: list[Answer]) -> Response:
-    """The things found, in the order asked for; what is missing or hidden is left out.
+    """The things found, in the order asked for; what is missing, hidden or not as the condition wants is left out.
 
     The entity id of the answer is the placeholder of the request's topic, ``_:_`` or ``<namespace>:_``.
     """

@@ -40,10 +40,13 @@ def commit_of(
     headers: JsonObject = {**for_event(pending.command.headers), ORIGINATOR: pending.auth.default_subject}
     if pending.command_id is not None and not isinstance(etag, Missing):
         headers[ETAG] = etag
-    if len(seen) == 1:
-        new = tuple([_new_event(event, headers) for event in events])
-        own = StreamAppend(stream=pending.stream, expected_revision=_revision(seen[pending.stream]), events=new)
-        return Commit(appends=(own,), command_id=pending.command_id)
+    if len(events) == 1:
+        new = (_new_event(events[0], headers),)
+        appends = [StreamAppend(stream=pending.stream, expected_revision=_revision(seen[pending.stream]), events=new)]
+        for stream, state in seen.items():
+            if stream != pending.stream:
+                appends.append(StreamAppend(stream=stream, expected_revision=_revision(state), events=()))
+        return Commit(appends=tuple(appends), command_id=pending.command_id)
     return Commit(appends=_appends(pending, events, seen, headers), command_id=pending.command_id)
 
 

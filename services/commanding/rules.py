@@ -5,15 +5,19 @@ from __future__ import annotations
 from datetime import datetime
 
 from eventstore.events import StreamName
+from protocol.context import Context
+from protocol.decision import Decision
+from protocol.enforcement.enforce import enforce
 from protocol.entities import EntityState
-from protocol.errors import SignalUnsupported
-from protocol.identifiers import EntityId, ThingId
+from protocol.identifiers import EntityId, PolicyId, ThingId
+from protocol.policies.decide import decide_policy, policies_needed
+from protocol.policies.removal import RemoveSubject, decide_removal
 from protocol.policies.state import PolicyState
-from protocol.signals import Command, Response
+from protocol.signals import Command
 from protocol.streams import stream_of
 from protocol.things.creation import entities_needed
 from protocol.things.decide import decide
-from protocol.things.decision import Context, Decision, respond
+from protocol.things.state import ThingState
 
 
 def stream_name(entity_id: EntityId) -> StreamName:
@@ -23,23 +27,37 @@ def stream_name(entity_id: EntityId) -> StreamName:
 
 def needed(command: Command, state: EntityState | None, context: Context) -> tuple[EntityId, ...]:
     """What the context must still learn about before the command can be decided."""
-    return () if isinstance(state, PolicyState) else entities_needed(command, state, context)
+    if isinstance(command.entity_id, PolicyId):
+        wanted = policies_needed(command)
+        return tuple(each for each in wanted if each not in context.policies) if wanted else ()
+    return entities_needed(command, state if isinstance(state, ThingState) else None, context)
 
 
-def foreseen(command: Command, subjects: tuple[str, ...], now: datetime) -> list[StreamName]:
-    """The streams that the command needs beside its own if there is no such entity yet: a guess that saves a trip."""
-    return [stream_name(entity_id) for entity_id in needed(command, None, Context(now=now, subjects=subjects))]
+def foreseen(
+    command: Command, remembered: EntityState | None, subjects: tuple[str, ...], now: datetime
+) -> list[StreamName]:
+    """The streams that the command may need beside its own: a guess that saves a trip, from what memory has of it.
+
+    A thing that is not known probably has a policy of its own name.
+    """
+    guessed = [stream_name(each) for each in needed(command, None, Context(now=now, subjects=subjects))]
+    if isinstance(command.entity_id, ThingId):
+        policy_id = remembered.policy_id if isinstance(remembered, ThingState) else PolicyId(command.entity_id)
+        if policy_id is not None:
+            guessed.append(stream_name(policy_id))
+    return guessed
+
+
+def permitted(command: Command, state: EntityState | None, context: Context) -> tuple[Command, EntityState | None]:
+    """What ``enforce`` says; a removal that the service itself commands is not asked."""
+    return (command, state) if isinstance(command, RemoveSubject) else enforce(command, state, context)
 
 
 def decided(command: Command, state: EntityState | None, context: Context) -> Decision:
     """What the command leads to, or the ``DittoError`` to answer with."""
-    if isinstance(command.entity_id, ThingId) and not isinstance(state, PolicyState):
-        return decide(command, state, context)
-    raise SignalUnsupported(f"policies:{command.verb}")
-
-
-def responded(decision: Decision, state: EntityState, *, position: int | None = None) -> Response:
-    """The answer to a decision that has become true."""
-    if isinstance(state, PolicyState):
-        raise SignalUnsupported(f"policies:{decision.verb}")
-    return respond(decision, state, position=position)
+    if isinstance(command.entity_id, PolicyId):
+        policy = state if isinstance(state, PolicyState) else None
+        if isinstance(command, RemoveSubject):
+            return decide_removal(command, policy)
+        return decide_policy(command, policy, context)
+    return decide(command, state if isinstance(state, ThingState) else None, context)

@@ -53,7 +53,7 @@ class Writer:
         """Take the group to its answers."""
         self._metrics.group_commands.observe(len(group))
         todo = [pending for pending in group if not self._is_over(pending)]
-        draft = Draft(now=max(self._clock(), self._latest), limits=self._limits.rules)
+        draft = Draft(now=max(self._clock(), self._latest), limits=self._limits.rules, compile=self._states.compile)
         try:
             while todo or draft.effects:
                 await self._fill(draft, todo)
@@ -84,13 +84,16 @@ class Writer:
         self._ledger.close(pending, answered_before(event), REPEATED)
         return True
 
-    async def _fill(self, draft: Draft, todo: Iterable[Pending]) -> None:
+    async def _fill(self, draft: Draft, todo: list[Pending]) -> None:
+        """Decide the commands, the whole group on one look at the log unless it has to follow what it finds there."""
         await self._learn(draft, self._foreseen(draft, todo))
+        while missing := {stream for pending in todo for stream in draft.missing(pending)}:
+            await self._learn(draft, missing)
         for pending in todo:
             if pending.future.done():
                 self._ledger.withdraw(pending)
                 continue
-            while missing := draft.take(pending):
+            while missing := set(draft.take(pending)):
                 await self._learn(draft, missing)
 
     def _foreseen(self, draft: Draft, todo: Iterable[Pending]) -> set[StreamName]:
@@ -103,7 +106,8 @@ class Writer:
             state = self._states.trusted(pending.stream, epoch)
             if isinstance(state, Missing):
                 unknown.add(pending.stream)
-                unknown.update(foreseen(pending.command, pending.auth.subjects, draft.now))
+                remembered = self._states.remembered(pending.stream)
+                unknown.update(foreseen(pending.command, remembered, pending.auth.subjects, draft.now))
             else:
                 draft.learn(pending.stream, state)
         return {stream for stream in unknown if not draft.knows(stream)}
@@ -130,7 +134,7 @@ class Writer:
             outcome = Conflict(stale=refused(commits, streams=(), fallen=(index,)), repeated={})
         if isinstance(outcome, Appended):
             self._commit(draft, outcome, epoch if self._states.epoch() == epoch else NO_EPOCH)
-            return Draft(now=draft.now, limits=self._limits.rules), []
+            return Draft(now=draft.now, limits=self._limits.rules, compile=self._states.compile), []
         self._metrics.conflicts.inc()
         return self._again(draft, outcome, group)
 
@@ -172,7 +176,7 @@ class Writer:
             self._states.suspect(stream)
         for effect, event in repeated:
             self._answer_again(effect, event)
-        left = Draft(now=draft.now, limits=self._limits.rules)
+        left = Draft(now=draft.now, limits=self._limits.rules, compile=self._states.compile)
         for index, effect in enumerate(draft.effects):
             if index not in conflict.stale and index not in conflict.repeated:
                 left.keep(effect)
@@ -212,4 +216,4 @@ class Writer:
             await self.work([effect.pending, *effect.repeats])
         for verdict in draft.held:
             await self.work([verdict.pending])
-        return Draft(now=draft.now, limits=self._limits.rules), []
+        return Draft(now=draft.now, limits=self._limits.rules, compile=self._states.compile), []

@@ -4,97 +4,103 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from typing import Final
 
-import aio_pika
+import aiormq
 import orjson
-from aio_pika.abc import AbstractChannel, AbstractIncomingMessage, AbstractQueue
 
+from protocol.wire.envelope import CONTENT_TYPE
+from services.amqp.channels import ConsumingChannel, Delivery, Outbox
+from services.amqp.connection import TROUBLE
+from services.amqp.frames import persistent_properties, short_string
+from services.amqp.sending import open_sender
 from services.demo.readings import NAMESPACE, Reading
+from services.demo.service import DemoFailedError
+from services.settings import Settings
 
-COMMANDS = "twinlog.commands"
-EVENTS = "twinlog.events"
-CONTENT_TYPE = "application/vnd.eclipse.ditto+json"
-UNCONFIRMED = 1_000
+TOLD_EVERY: Final = 64
+_TYPE: Final = short_string(CONTENT_TYPE)
 
 
 async def publish_readings(
-    channel: AbstractChannel, readings: Iterable[Reading], user: str, progress: Callable[[], None]
+    url: str, exchange: str, user: str, readings: Iterable[Reading], progress: Callable[[int], None]
 ) -> int:
-    """Publish as fast as the broker confirms, at most ``UNCONFIRMED`` ahead of it; says how many were confirmed."""
-    exchange = await channel.get_exchange(COMMANDS, ensure=False)
-    in_flight: deque[asyncio.Task[object]] = deque()
-    confirmed = 0
-    for reading in readings:
-        message = aio_pika.Message(
-            reading.envelope(time.time()),
-            content_type=CONTENT_TYPE,
-            message_id=reading.message_id,
-            user_id=user,
-            delivery_mode=aio_pika.DeliveryMode.PERSISTENT,
-        )
-        in_flight.append(asyncio.ensure_future(exchange.publish(message, routing_key=reading.station.thing_id)))
-        while len(in_flight) >= UNCONFIRMED or (in_flight and in_flight[0].done()):
-            await in_flight.popleft()
-            confirmed += 1
-            progress()
-    for publication in in_flight:
-        await publication
-        confirmed += 1
-        progress()
-    return confirmed
+    """Publish as fast as the broker confirms; says how many it has confirmed."""
+    async with open_sender(url, exchange) as sender:
+        for number, reading in enumerate(readings, start=1):
+            properties = persistent_properties(content_type=_TYPE, message_id=reading.message_id, user_id=user)
+            await sender.send(number, reading.station.thing_id, properties, reading.envelope(time.time()))
+            if not number % TOLD_EVERY:
+                progress(sender.sent)
+        await sender.settle()
+        progress(sender.sent)
+        return sender.sent
 
 
 @dataclass(slots=True)
 class Audience:
-    """Counts the stations' events as they arrive; a repeated delivery of the same event counts once."""
+    """Counts the stations' events; a repeated delivery of the same event counts once.
 
-    after_revision: dict[str, int]
-    progress: Callable[[], None]
-    seen: dict[str, set[int]] = field(default_factory=dict)
+    It is all ears before anybody looks into the log, and told afterwards which revisions were there already: so no
+    event falls between, also if messages of an interrupted run are still on their way.
+    """
+
+    heard: dict[str, dict[int, float]] = field(default_factory=dict)
     latencies: list[float] = field(default_factory=list)
-    latest: dict[str, int] = field(default_factory=dict)
     out_of_order: int = 0
-    finished_at: float = 0.0
-    _arrived: asyncio.Condition = field(default_factory=asyncio.Condition)
+    moved: asyncio.Event = field(default_factory=asyncio.Event)
+    began: float = field(default_factory=time.time)
 
-    @property
-    def received(self) -> int:
-        """How many different events have come."""
-        return sum(map(len, self.seen.values()))
-
-    async def listen(self, channel: AbstractChannel) -> AbstractQueue:
-        """Bind a private queue to the stations' namespace and count what comes from now on."""
-        queue = await channel.declare_queue(exclusive=True)
-        await queue.bind(EVENTS, routing_key=f"things.{NAMESPACE}.#")
-        await queue.consume(self._hear, no_ack=True)
-        return queue
-
-    async def wait_for(self, count: int, *, seconds: float) -> bool:
-        """Whether ``count`` different events come before ``seconds`` have passed without a new one."""
-        async with self._arrived:
-            while self.received < count:
-                try:
-                    await asyncio.wait_for(self._arrived.wait(), seconds)
-                except TimeoutError:
-                    return False
-        return True
-
-    async def _hear(self, message: AbstractIncomingMessage) -> None:
+    def hear(self, delivery: Delivery) -> None:
+        """Take one event."""
         now = time.time()
-        envelope = orjson.loads(message.body)
+        envelope = orjson.loads(delivery.body)
         thing_id = ":".join(envelope["topic"].split("/", 2)[:2])
         revision = envelope["revision"]
-        revisions = self.seen.setdefault(thing_id, set())
-        if revision <= self.after_revision.get(thing_id, 0) or revision in revisions:
+        revisions = self.heard.setdefault(thing_id, {})
+        if revision in revisions:
             return
-        self.out_of_order += revision < self.latest.get(thing_id, 0)
-        self.latest[thing_id] = revision
-        revisions.add(revision)
-        self.latencies.append(now - envelope["headers"].get("demo-sent-at", now))
-        self.finished_at = now
-        self.progress()
-        async with self._arrived:
-            self._arrived.notify_all()
+        self.out_of_order += bool(revisions) and revision < next(reversed(revisions))
+        revisions[revision] = now
+        sent_at = envelope["headers"].get("demo-sent-at", 0)
+        if sent_at >= self.began:
+            self.latencies.append(now - sent_at)
+        self.moved.set()
+
+    def received(self, after: Mapping[str, int]) -> int:
+        """How many different events have come with revisions beyond those in ``after``."""
+        return sum(
+            revision > after.get(thing_id, 0) for thing_id, revisions in self.heard.items() for revision in revisions
+        )
+
+    @property
+    def last_at(self) -> float:
+        """When the last event came, in seconds since 1970; 0 if none did."""
+        return max((at for revisions in self.heard.values() for at in revisions.values()), default=0.0)
+
+
+@asynccontextmanager
+async def listening(url: str, settings: Settings) -> AsyncIterator[Audience]:
+    """An audience with a queue of its own, bound to the stations' namespace."""
+    audience = Audience()
+    try:
+        connection = await aiormq.connect(url)
+        channel = await connection.channel()
+        queue = (await channel.queue_declare(exclusive=True)).queue or ""
+        await channel.queue_bind(queue, settings.amqp_events, f"things.{NAMESPACE}.*.*")
+        ConsumingChannel(channel, Outbox(connection), audience.hear)
+        await channel.basic_consume(queue, _never, no_ack=True)
+    except TROUBLE as trouble:
+        raise DemoFailedError(f"RabbitMQ said: {trouble}") from trouble
+    try:
+        yield audience
+    finally:
+        with suppress(*TROUBLE, asyncio.CancelledError):
+            await connection.close()
+
+
+async def _never(message: object) -> None:
+    raise AssertionError(message)  # the consuming channel takes every delivery before aiormq sees it

@@ -30,14 +30,27 @@ class Station:
         """The id of the station's twin."""
         return f"{NAMESPACE}:station-{self.code}"
 
-    def twin(self) -> bytes:
-        """The twin as it is before its first reading."""
+    def twin(self, owner: str, device: str) -> bytes:
+        """The twin as it is before its first reading, with a policy for two subjects: its owner and the station."""
+        entries = {
+            "owner": {"subjects": {owner: {"type": "backend app"}}, "resources": _everything("READ", "WRITE")},
+            "station": {"subjects": {device: {"type": "device"}}, "resources": _thermometer("READ", "WRITE")},
+        }
         return orjson.dumps(
             {
                 "attributes": {"place": self.place, "airport": f"{AIRPORT_NAMESPACE}:{self.code}"},
                 "features": {"thermometer": {"properties": {"unit": "°F"}}},
+                "_policy": {"entries": entries},
             }
         )
+
+
+def _everything(*permissions: str) -> dict[str, object]:
+    return {kind: {"grant": permissions, "revoke": ()} for kind in ("thing:/", "policy:/", "message:/")}
+
+
+def _thermometer(*permissions: str) -> dict[str, object]:
+    return {f"thing:{PROPERTIES_PATH}": {"grant": permissions, "revoke": ()}}
 
 
 STATIONS = (

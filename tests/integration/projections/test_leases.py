@@ -28,6 +28,31 @@ async def test_a_dead_owner_is_replaced_within_three_seconds_and_fenced_off(pool
     assert [standing.position for standing in await standings(pool)] == [5]
 
 
+async def test_an_owner_that_remembers_more_than_the_database_starts_over_from_what_is_left(pool: Pool) -> None:
+    lease = await take(pool, "counters", version=1, owner="first")
+    for position in (10, 20):
+        async with fenced(pool, lease, position):
+            pass
+    await pool.execute("UPDATE consumers SET position = 10")  # as a crash does to what had not reached the disk
+    with pytest.raises(LeaseLost):
+        async with fenced(pool, lease, 30):
+            raise AssertionError("the rows of 11 to 20 would be missing")
+    again = await take(pool, "counters", version=1, owner="first")
+    assert again.position == 10
+    async with fenced(pool, again, 30):
+        pass
+
+
+async def test_a_transaction_that_was_rolled_back_moves_nothing(pool: Pool) -> None:
+    lease = await take(pool, "counters", version=1, owner="first")
+    with pytest.raises(ZeroDivisionError):
+        async with fenced(pool, lease, 10):
+            raise ZeroDivisionError
+    async with fenced(pool, lease, 10):
+        pass
+    assert [standing.position for standing in await standings(pool)] == [10]
+
+
 async def test_a_clean_release_lets_the_next_owner_in_at_once(pool: Pool) -> None:
     lease = await take(pool, "publisher", version=1, owner="first")
     waiting = asyncio.create_task(take(pool, "publisher", version=1, owner="second"))

@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
+from protocol.context import Context, Limits
+from protocol.decision import Decision
+from protocol.entities import respond
 from protocol.errors import DittoError
 from protocol.identifiers import PolicyId, ThingId
 from protocol.json import MISSING, JsonObject, JsonValue, Missing
@@ -13,7 +16,6 @@ from protocol.policies.state import PolicyState, default_policy
 from protocol.signals import Action, Command, Event, Response, Verb
 from protocol.things.creation import entities_needed
 from protocol.things.decide import decide
-from protocol.things.decision import Context, Decision, Limits, respond
 from protocol.things.evolve import evolve
 from protocol.things.state import ThingState
 

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
+from protocol.context import Limits
 from protocol.json import JsonObject, JsonValue
-from protocol.things.decision import Limits
 from tests.unit.protocol.things.scenario import ALICE, created, given, policy_created, policy_of, pump
 
 SHARED = "farm.one:shared"
@@ -53,7 +53,7 @@ def test_the_default_policy_grants_everything() -> None:
 
 
 def test_a_policy_left_over_from_a_deleted_thing_stands_in_the_way() -> None:
-    leftover = given().with_policy("farm.one:pump-7")
+    leftover = given().with_policy("farm.one:pump-7", policy_of(ALICE))
     leftover.when("create", "/", {}).refused("things:thing.notcreatable", 400)
     leftover.when("create", "/", {"policyId": "farm.one:pump-7"}).then(created(pump()), status=201, value=pump())
 
@@ -66,9 +66,55 @@ def test_a_deleted_policy_does_not_stand_in_the_way() -> None:
 
 def test_a_thing_joins_an_existing_policy() -> None:
     assert given().when("create", "/", {"policyId": SHARED}).needs == [("PolicyId", SHARED)]
-    given().with_policy(SHARED).when("create", "/", {"policyId": SHARED}).then(
+    given().with_policy(SHARED, policy_of(ALICE, SHARED)).when("create", "/", {"policyId": SHARED}).then(
         created(on(SHARED)), status=201, value=on(SHARED)
     )
+
+
+def test_a_policy_that_the_creator_may_not_read_looks_as_if_it_were_not_there() -> None:
+    hidden = given().with_policy(SHARED, policy_of("nginx:bob", SHARED))
+    bodies: list[JsonObject] = [{"policyId": SHARED}, {"_copyPolicyFrom": SHARED}]
+    for body in bodies:
+        hidden.when("create", "/", body).refused("policies:policy.notfound", 404)
+
+
+def test_the_policy_of_a_thing_that_the_creator_may_not_read_cannot_be_copied() -> None:
+    known = given().with_thing("farm.one:pump-8", {"thingId": "farm.one:pump-8", "policyId": SHARED})
+    hidden = known.with_policy(SHARED, policy_of("nginx:bob", SHARED))
+    hidden.when("create", "/", COPY_OF_ANOTHER).refused("things:thing.notfound", 404)
+
+
+def test_expiries_of_an_inline_policy_are_rounded_up() -> None:
+    policy = policy_of(ALICE)
+    policy["entries"]["GUEST"] = {  # type: ignore[call-overload, index]  # a document of our own
+        "subjects": {"nginx:bob": {"type": "t", "expiry": "2026-01-02T13:10:00Z"}},
+        "resources": {},
+    }
+    outcome = given().when("create", "/", {"_policy": policy})
+    assert outcome.decision is not None
+    assert "2026-01-02T14:00:00Z" in str(outcome.decision.events[1].value)
+
+
+@pytest.mark.parametrize(
+    ("entry", "code"),
+    [
+        ({"subjects": {"alice": {"type": "t"}}}, "policies:subjectid.invalid"),
+        ({"subjects": {"a:b": {"type": "t", "expiry": "2020-01-01T00:00:00Z"}}}, "policies:subjectexpiry.invalid"),
+        ({"subjects": {"a:b": {"type": "t", "announcement": 1}}}, "policies:subjectannouncement.invalid"),
+        ({"importable": "maybe"}, "policies:entry.invalid"),
+        (1, "policies:entry.invalid"),
+    ],
+)
+def test_one_bad_element_of_an_inline_policy_is_named(entry: JsonValue, code: str) -> None:
+    policy: JsonObject = {"entries": {"a": entry}}
+    given().when("create", "/", {"_policy": policy}).refused(code, 400)
+
+
+def test_other_failures_of_an_inline_policy_keep_their_status() -> None:
+    policy: JsonObject = {**policy_of(ALICE), "imports": {"farm.one:base": {}}}
+    outcome = given().when("create", "/", {"_policy": policy})
+    assert ("PolicyId", "farm.one:base") in outcome.needs
+    outcome.refused("things:thing.notcreatable", 404)
 
 
 def test_a_thing_cannot_join_a_policy_that_does_not_exist() -> None:
@@ -111,7 +157,6 @@ def test_an_inline_policy_whose_id_is_taken_is_refused() -> None:
     [
         [],
         {},
-        {"a": 1},
         {"a": {"subjects": {ALICE: {}}, "resources": {"policy:/": {"grant": ["WRITE"], "revoke": []}}}},
         {"a": {"subjects": {ALICE: {"type": "t"}}, "resources": {"policy:/": {"grant": ["WRITE"]}}}},
         {"a": {"subjects": {ALICE: {"type": "t"}}, "resources": {"policy:/": {"grant": ["FLY"], "revoke": []}}}},
@@ -133,9 +178,22 @@ def test_an_inline_policy_must_be_an_object() -> None:
 
 
 def test_a_creator_who_locks_himself_out_must_say_so() -> None:
-    body: JsonObject = {"_policy": policy_of("nginx:bob")}
+    policy = policy_of("nginx:bob")
+    entries = policy["entries"]
+    assert isinstance(entries, dict)
+    entries["USER"] = {
+        "subjects": {ALICE: {"type": "t"}},
+        "resources": {"thing:/": {"grant": ["READ", "WRITE"], "revoke": []}},
+    }
+    body: JsonObject = {"_policy": policy}
     given().when("create", "/", body).refused("things:thing.notcreatable", 403)
     assert given().when("create", "/", body, headers={"allow-policy-lockout": True}).response.status == 201
+
+
+def test_a_creator_must_have_write_on_the_whole_thing() -> None:
+    body: JsonObject = {"_policy": policy_of("nginx:bob")}
+    lockout = given().when("create", "/", body, headers={"allow-policy-lockout": True})
+    lockout.refused("things:thing.notmodifiable", 403)
 
 
 def test_an_inline_policy_may_not_be_too_large() -> None:
@@ -178,7 +236,8 @@ def test_the_policy_of_another_thing_is_copied_in_two_rounds() -> None:
 
 
 def test_a_reference_must_lead_somewhere() -> None:
-    known = given().with_thing("farm.one:pump-8", {"thingId": "farm.one:pump-8", "policyId": SHARED})
+    other = given().with_thing("farm.one:pump-8", {"thingId": "farm.one:pump-8", "policyId": SHARED})
+    known = other.with_policy(SHARED, policy_of(ALICE, SHARED))
     for expression, code, status in (
         ("{{ ref:policies/a:b/policyId }}", "placeholder:placeholder.reference.notsupported", 400),
         ("{{ what }}", "placeholder:placeholder.reference.notsupported", 400),

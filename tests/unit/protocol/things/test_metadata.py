@@ -2,10 +2,10 @@ from __future__ import annotations
 
 import pytest
 
+from protocol.context import Limits
 from protocol.json import JsonObject, JsonValue
 from protocol.stored import published_headers, restore_event, store_event
 from protocol.streams import stream_of
-from protocol.things.decision import Limits
 from tests.unit.protocol.things.scenario import ALONE, PUMP, Scenario, created, given, pump
 
 FEATURES: JsonValue = {"f": {"properties": {"p": 1, "q": {"r": 2}}}}

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from protocol.json import JsonValue
-from tests.unit.protocol.things.scenario import created, given, modified, policy_of, pump
+from tests.unit.protocol.things.scenario import ALICE, created, given, modified, policy_of, pump
 
 FULL = pump(definition="a:b:1", attributes={"a": {"b": 1}, "c": 2}, features={"f": {"properties": {"p": 1, "q": 2}}})
 THING = given(created(FULL), modified("/attributes/c", 2))
@@ -56,9 +56,9 @@ def test_a_selector_that_does_not_parse_is_refused() -> None:
 def test_the_policy_is_shown_when_it_is_asked_for() -> None:
     asked = THING.when("retrieve", "/", fields="thingId,_policy")
     assert asked.needs == [("PolicyId", "farm.one:pump-7")]
-    known = THING.with_policy("farm.one:pump-7").when("retrieve", "/", fields="_policy")
+    known = THING.with_policy("farm.one:pump-7", policy_of(ALICE)).when("retrieve", "/", fields="_policy")
     assert known.needs == []
-    known.then(status=200, value={"_policy": policy_of("nginx:owner")})
+    known.then(status=200, value={"_policy": policy_of(ALICE)})
     THING.with_policy("farm.one:pump-7", gone=True).when("retrieve", "/", fields="_policy").then(status=200, value={})
 
 

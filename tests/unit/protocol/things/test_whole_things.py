@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
+from protocol.context import Limits
 from protocol.json import JsonValue
-from protocol.things.decision import Limits
 from tests.unit.protocol.things.scenario import (
     ALICE,
     created,

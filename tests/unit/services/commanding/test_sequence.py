@@ -7,6 +7,8 @@ import asyncio
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from protocol.context import Context
+from protocol.entities import respond
 from protocol.errors import DittoError
 from protocol.identifiers import PolicyId, ThingId
 from protocol.json import JsonValue
@@ -16,7 +18,6 @@ from protocol.policies.state import PolicyState
 from protocol.signals import Command
 from protocol.things.creation import entities_needed
 from protocol.things.decide import decide
-from protocol.things.decision import Context, respond
 from protocol.things.evolve import evolve
 from protocol.things.state import ThingState
 from services.commanding.limits import CommandingLimits

@@ -6,7 +6,7 @@ import pytest
 
 from services.commanding.errors import Contested, OutcomeUnknown, Overloaded, Stopping
 from services.commanding.limits import CommandingLimits
-from tests.unit.services.commanding.stage import ALICE, BOB, WELL, Stage, create, get, outcome, put, until
+from tests.unit.services.commanding.stage import ALICE, WELL, Stage, create, get, outcome, put, until
 
 
 async def test_a_command_overtaken_by_another_process_is_decided_again_on_what_that_left() -> None:
@@ -38,7 +38,7 @@ async def test_only_the_overtaken_and_what_builds_on_them_are_decided_again() ->
         ]
         stage.store.gate.set()
         await blocker
-        await there.execute(put("a", 0), BOB)
+        await there.execute(put("a", 0), ALICE)
         results = [await outcome(future) for future in group]
     assert results[1:] == [201, 204, 200]
     assert results[0] in (201, 204)
@@ -100,7 +100,7 @@ async def test_a_lost_append_that_somebody_overtook_is_decided_again() -> None:
         lost = here.submit(put("a", 1), ALICE)
         await until(lambda: stage.store.waiting == 1)
         stage.store.troubles.append("lost before")
-        other = there.submit(put("a", 2), BOB)
+        other = there.submit(put("a", 2), ALICE)
         await until(lambda: stage.store.waiting == 2)
         stage.store.gate.set()
         await asyncio.gather(lost, other)

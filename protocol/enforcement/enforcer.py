@@ -1,0 +1,61 @@
+"""A policy ready to be asked: who may do what, for any subjects, answered from trees that are built once."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from protocol.enforcement.explain import Explanation, explain
+from protocol.enforcement.rules import Permission, ResolvedEntry, ResourceType, rules_for
+from protocol.enforcement.tree import PermissionTree
+from protocol.pointers import Pointer
+
+MAX_TREES: Final = 4_096
+"""Trees kept per policy; when so many different callers have asked, the next one starts anew."""
+
+Subjects = tuple[str, ...]
+
+
+class Enforcer:
+    """One policy at one moment, everything it imports included. A change of any of them makes another enforcer.
+
+    ``namespace`` is that of the thing in question, since entries may be limited to namespaces. It is ``None`` for
+    questions about the policy itself: an entry's ``namespaces`` are about things, and must not lock its owners out.
+    """
+
+    __slots__ = ("_entries", "_trees")
+
+    def __init__(self, entries: tuple[ResolvedEntry, ...]) -> None:
+        self._entries = entries
+        self._trees: dict[tuple[Subjects, str | None, str, str], PermissionTree] = {}
+
+    def tree(
+        self, subjects: Subjects, permission: Permission, resource_type: ResourceType, namespace: str | None = None
+    ) -> PermissionTree:
+        """What the pooled subjects may; the same tree for the same question."""
+        key = (subjects, namespace, resource_type, permission)
+        tree = self._trees.get(key)
+        if tree is None:
+            if len(self._trees) >= MAX_TREES:
+                self._trees.clear()
+            rules = rules_for(
+                self._entries, subjects=frozenset(subjects), namespace=namespace, resource_type=resource_type
+            )
+            tree = self._trees[key] = PermissionTree(rules, permission)
+        return tree
+
+    def explain(
+        self,
+        subjects: Subjects,
+        permission: Permission,
+        resource_type: ResourceType,
+        path: Pointer,
+        namespace: str | None = None,
+    ) -> Explanation:
+        """Whether the permission is unrestricted at the path, with every rule that bears on it."""
+        rules = rules_for(self._entries, subjects=frozenset(subjects), namespace=namespace, resource_type=resource_type)
+        return explain(tuple(rules), permission, path)
+
+    @property
+    def entries(self) -> tuple[ResolvedEntry, ...]:
+        """The entries that count, imports and references resolved."""
+        return self._entries

@@ -1,0 +1,148 @@
+"""What a command has to know beside its own entity: the policy that governs it, and whatever it refers to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TypeAlias
+
+from eventstore.events import StreamName
+from protocol.context import Context, Limits, States, documents
+from protocol.enforcement.auth import AuthContext
+from protocol.enforcement.enforce import governing_policy
+from protocol.enforcement.enforcer import Enforcer
+from protocol.entities import EntityState
+from protocol.identifiers import EntityId, PolicyId, ThingId
+from protocol.policies.resolve import policies_imported
+from protocol.policies.state import PolicyState
+from protocol.signals import Command
+from protocol.things.state import ThingState
+from services.commanding.rules import needed, stream_name
+
+Compile: TypeAlias = Callable[[PolicyState, States, tuple[PolicyId, ...]], Enforcer]
+"""Makes a policy ready to be asked; see ``Enforcers``."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Surrounding:
+    """A context, and the states by stream that it was made of."""
+
+    context: Context
+    seen: Mapping[StreamName, EntityState | None]
+
+
+class Surroundings:
+    """Contexts made from known states. Commands under the same policy share one for as long as it does not change."""
+
+    def __init__(
+        self,
+        states: Mapping[StreamName, EntityState | None],
+        *,
+        now: datetime,
+        limits: Limits,
+        compile: Compile,  # noqa: A002 - as in ``Context``
+    ) -> None:
+        """``states`` are those that are known so far; who fills them in calls ``forget`` when one changes."""
+        self._states = states
+        self._now = now
+        self._limits = limits
+        self._compile = compile
+        self._governed: dict[tuple[PolicyId | None, tuple[str, ...], int | None], Surrounding] = {}
+
+    def forget(self) -> None:
+        """The state of a policy has changed."""
+        self._governed.clear()
+
+    def of(
+        self, command: Command, state: EntityState | None, auth: AuthContext
+    ) -> Surrounding | tuple[StreamName, ...]:
+        """The surrounding of a command on an entity in this state, or the streams to learn first."""
+        policy_id = None if state is None else governing_policy(state)
+        key = (policy_id, auth.subjects, None if auth.claims is None else id(auth.claims))
+        governed = self._governed.get(key)
+        if governed is None:
+            found = self._around(() if policy_id is None else (policy_id,), auth, policy_id)
+            if isinstance(found, tuple):
+                return found
+            governed = self._governed[key] = found
+        wanted = needed(command, state, governed.context)
+        return governed if not wanted else self._wider(command, state, auth, policy_id, wanted)
+
+    def _wider(
+        self,
+        command: Command,
+        state: EntityState | None,
+        auth: AuthContext,
+        policy_id: PolicyId | None,
+        wanted: tuple[EntityId, ...],
+    ) -> Surrounding | tuple[StreamName, ...]:
+        """The surrounding of a command that refers to other entities, which may refer to further ones."""
+        entities: dict[EntityId, None] = {} if policy_id is None else {policy_id: None}
+        while True:
+            entities.update(dict.fromkeys(wanted))
+            found = self._around(entities, auth, policy_id)
+            if isinstance(found, tuple):
+                return found
+            wanted = tuple(each for each in needed(command, state, found.context) if each not in entities)
+            if not wanted:
+                return found
+
+    def _around(
+        self, entities: Iterable[EntityId], auth: AuthContext, governing: PolicyId | None
+    ) -> Surrounding | tuple[StreamName, ...]:
+        """Everything known about these entities and the policies behind them."""
+        gathered = Gathered(self._states)
+        for entity_id in entities:
+            gathered.add(entity_id)
+        for policy_id in list(gathered.policies):
+            gathered.add_imports(policy_id, self._limits)
+        if gathered.missing:
+            return tuple(gathered.missing)
+        context = Context(
+            now=self._now,
+            subjects=auth.subjects,
+            claims=auth.claims,
+            policies=gathered.policies,
+            things=gathered.things,
+            limits=self._limits,
+            governing=governing,
+            compile=self._compile,
+        )
+        return Surrounding(context=context, seen=gathered.seen)
+
+
+class Gathered:
+    """Entities with what governs them, as far as it is known; the rest is ``missing``."""
+
+    def __init__(self, states: Mapping[StreamName, EntityState | None]) -> None:
+        self._states = states
+        self.policies: dict[PolicyId, PolicyState | None] = {}
+        self.things: dict[ThingId, ThingState | None] = {}
+        self.seen: dict[StreamName, EntityState | None] = {}
+        self.missing: dict[StreamName, None] = {}
+
+    def add(self, entity_id: EntityId) -> bool:
+        """Note an entity, and for a thing its policy; whether all of it is known."""
+        stream = stream_name(entity_id)
+        if stream not in self._states:
+            self.missing[stream] = None
+            return False
+        state = self.seen[stream] = self._states[stream]
+        if isinstance(entity_id, PolicyId):
+            self.policies[entity_id] = state if isinstance(state, PolicyState) else None
+            return True
+        thing = self.things[entity_id] = state if isinstance(state, ThingState) else None
+        return thing is None or thing.policy_id is None or self.add(thing.policy_id)
+
+    def add_imports(self, policy_id: PolicyId, limits: Limits) -> None:
+        """Note what the policy imports, and the root policies that count for it."""
+        for root in limits.roots_of(policy_id):
+            self.add(root)
+        state = self.policies.get(policy_id)
+        if state is None or state.deleted or not state.document.get("imports"):
+            return
+        while imported := policies_imported(state.document, documents(self.policies)):
+            known = [self.add(each) for each in imported]
+            if not all(known):
+                return

@@ -1,0 +1,22 @@
+"""Waiting for conditions, never for time."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+DEADLINE = 60.0
+LOOK_SECONDS = 0.02
+
+
+async def eventually(
+    condition: Callable[[], Awaitable[bool]], what: str, *, within: float = DEADLINE, every: float = LOOK_SECONDS
+) -> float:
+    """Wait until the condition holds and answer how many seconds it took; fail with ``what`` if it never does."""
+    clock = asyncio.get_running_loop().time
+    began = clock()
+    while not await condition():
+        if clock() - began > within:
+            raise AssertionError(f"did not happen within {within} s: {what}")
+        await asyncio.sleep(every)
+    return clock() - began

@@ -1,0 +1,135 @@
+"""The README is run: its blocks, in its order, against a service started as it says."""
+
+import asyncio
+import os
+import re
+import signal
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from services.cli.settings import markdown_table
+from tests.integration.cli.program import PROJECT, Ended, Twinlog, clean_environment, eventually, said
+
+README = (PROJECT / "README.md").read_text()
+
+
+def section(title: str) -> str:
+    return README.partition(f"\n## {title}\n")[2].partition("\n## ")[0]
+
+
+def block(title: str, language: str) -> str:
+    found = re.search(rf"^```{language}\n(.*?)^```$", section(title), re.DOTALL | re.MULTILINE)
+    assert found, f"no {language} block in {title}"
+    return found[1]
+
+
+class Newcomer:
+    """Pastes blocks into a shell in the project's folder, where a Twinlog runs on ``.twinlog``."""
+
+    def __init__(self, folder: Path, twinlog: Twinlog) -> None:
+        self.folder = folder
+        self.twinlog = twinlog
+
+    async def run(self, *command: str) -> Ended:
+        environment = {**clean_environment(), **self.twinlog.environment, "TWINLOG_HOME": ".twinlog"}
+        process = await asyncio.create_subprocess_exec(
+            *command,
+            cwd=self.folder,
+            env={**environment, "PYTHONPATH": str(PROJECT)},
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+        )
+        out, err = await process.communicate()
+        assert process.returncode == 0, err.decode()
+        return Ended(0, out, err.decode())
+
+    async def paste(self, shell: str) -> str:
+        address = self.twinlog.endpoint("http_url").rpartition("@")[2]
+        shell = shell.replace("127.0.0.1:8080", address).replace("curl ", "curl --silent --show-error --fail ")
+        return (await self.run("bash", "-euo", "pipefail", "-c", shell)).text
+
+    async def broker_is_ready(self) -> bool:
+        return "yes" in await self.paste("curl http://127.0.0.1:8080/ready >/dev/null && echo yes || echo no")
+
+
+@pytest.fixture
+async def newcomer(tmp_path: Path, database_url: str, amqp_url: str) -> AsyncIterator[Newcomer]:
+    bin_folder = tmp_path / ".venv" / "bin"
+    bin_folder.mkdir(parents=True)
+    (bin_folder / "twinlog").write_text(f'#!/bin/sh\nexec "{sys.executable}" -m services.cli "$@"\n')
+    (bin_folder / "twinlog").chmod(0o755)
+    twinlog = Twinlog(
+        {
+            "TWINLOG_HOME": str(tmp_path / ".twinlog"),
+            "TWINLOG_DATABASE_URL": database_url,
+            "TWINLOG_AMQP_URL": amqp_url,
+            "PATH": os.environ["PATH"],
+        }
+    )
+    process = await twinlog.start("serve", "--port", "0")
+    await said(process, b"Twinlog is ready")
+    person = Newcomer(tmp_path, twinlog)
+    await eventually(person.broker_is_ready)
+    yield person
+    process.send_signal(signal.SIGTERM)
+    await process.communicate()
+
+
+async def test_what_the_readme_says_works_in_its_order(newcomer: Newcomer) -> None:
+    shown = await newcomer.paste(block("Four requests", "sh"))
+    assert '"features":{"light":{"properties":{"on":true}}}' in shown
+    assert '"_revision":2' in shown
+    assert "created" in shown
+    assert "/features/light/properties/on" in "".join(shown.split())
+
+    (newcomer.folder / "send.py").write_text(block("A device speaks AMQP", "python"))
+    heard = await newcomer.run(sys.executable, "send.py")
+    assert "org.example/thermometer/things/twin/events/created 1" in heard.text
+    twin = await newcomer.paste(
+        "curl --netrc-file .twinlog/netrc http://127.0.0.1:8080/api/2/things/org.example:thermometer"
+    )
+    assert '"celsius":21.5' in twin
+
+    operated = await newcomer.paste(block("Operating", "sh"))
+    assert "the log ends at position" in operated
+    assert '"room": "kitchen"' in operated
+    assert (newcomer.folder / "backup.ndjson").read_bytes().count(b"\n") == 5
+
+
+async def test_the_commands_that_the_greeting_prints_can_be_pasted(newcomer: Newcomer) -> None:
+    await newcomer.paste("true")
+    process = await newcomer.twinlog.with_(TWINLOG_HOME=str(newcomer.folder / "second")).start("serve", "--port", "0")
+    assert process.stdout
+    await said(process, b"Try it from another terminal")
+    commands = [(await process.stdout.readline()).decode() for _ in range(4)]
+    await eventually(newcomer.broker_is_ready)
+    shown = await newcomer.paste("".join(commands))
+    process.send_signal(signal.SIGTERM)
+    await process.communicate()
+    assert '"rpm":900' in shown
+    assert "org.example:pump-7" in shown
+
+
+def test_the_settings_of_the_readme_are_the_settings() -> None:
+    table = section("Settings").partition("--markdown` -->\n")[2].partition("<!-- end of settings -->")[0]
+    assert table.strip() == markdown_table()
+
+
+def test_every_folder_and_document_that_is_linked_exists() -> None:
+    for document in (
+        sorted(PROJECT.glob("*.md"))
+        + sorted(PROJECT.glob("*/README.md"))
+        + sorted(PROJECT.glob("services/*/README.md"))
+    ):
+        for target in re.findall(r"\]\((?!http)([^)#]+)\)", document.read_text()):
+            assert (document.parent / target).exists(), f"{document.name} links {target}"
+
+
+def test_every_make_target_that_is_mentioned_is_one() -> None:
+    targets = re.findall(r"^([a-z]+):", (PROJECT / "Makefile").read_text(), re.MULTILINE)
+    assert set(re.findall(r"`make ([a-z]+)", README)) | set(re.findall(r"^make ([a-z]+)", README, re.MULTILINE)) <= set(
+        targets
+    )
