@@ -121,7 +121,7 @@ async def own(
         try:
             lease = await take(pool, name, version=version, owner=owner, terms=terms)
             taken_at = time.monotonic()
-            log.info("lease_taken", consumer=name, token=lease.token, position=lease.position)
+            log.info("lease_taken", consumer=name, turn=lease.token, position=lease.position)
             await work_under(pool, lease, work)
         except LeaseLost:
             log.warning("lease_lost", consumer=name)

@@ -278,10 +278,6 @@ class Settings(BaseSettings):
         default=10_000, description="Most commands waiting for a transaction; beyond it the answer is 503."
     )
     cache_entries: Count = Field(default=100_000, description="Most thing states held in memory.")
-    command_id_retention: timedelta = Field(
-        default=timedelta(days=7),
-        description="How long a repeated command id is sure to be recognised, as ISO 8601 duration.",
-    )
 
     search_seconds: Seconds = Field(default=10, description="Longest time a search may take that names no timeout.")
     search_pool_size: Count = Field(default=4, description="Most connections held to the database for searches.")

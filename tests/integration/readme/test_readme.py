@@ -3,6 +3,7 @@
 import asyncio
 import os
 import re
+import shutil
 import signal
 import sys
 from collections.abc import AsyncIterator
@@ -13,6 +14,7 @@ import pytest
 from services.cli.settings import markdown_table
 from tests.integration.cli.program import PROJECT, Ended, Twinlog, clean_environment, eventually, said
 
+CURL = Path(__file__).with_name("curl.py")
 README = (PROJECT / "README.md").read_text()
 
 
@@ -35,6 +37,7 @@ class Newcomer:
 
     async def run(self, *command: str) -> Ended:
         environment = {**clean_environment(), **self.twinlog.environment, "TWINLOG_HOME": ".twinlog"}
+        environment["PATH"] = f"{self.folder / 'tools'}:{environment['PATH']}"
         process = await asyncio.create_subprocess_exec(
             *command,
             cwd=self.folder,
@@ -55,12 +58,19 @@ class Newcomer:
         return "yes" in await self.paste("curl http://127.0.0.1:8080/ready >/dev/null && echo yes || echo no")
 
 
+def write_program(path: Path, shell: str) -> None:
+    path.write_text(f"#!/bin/sh\n{shell}\n")
+    path.chmod(0o755)
+
+
 @pytest.fixture
 async def newcomer(tmp_path: Path, database_url: str, amqp_url: str) -> AsyncIterator[Newcomer]:
     bin_folder = tmp_path / ".venv" / "bin"
     bin_folder.mkdir(parents=True)
-    (bin_folder / "twinlog").write_text(f'#!/bin/sh\nexec "{sys.executable}" -m services.cli "$@"\n')
-    (bin_folder / "twinlog").chmod(0o755)
+    write_program(bin_folder / "twinlog", f'exec "{sys.executable}" -m services.cli "$@"')
+    (tmp_path / "tools").mkdir()
+    if shutil.which("curl") is None:
+        write_program(tmp_path / "tools" / "curl", f'exec "{sys.executable}" "{CURL}" "$@"')
     twinlog = Twinlog(
         {
             "TWINLOG_HOME": str(tmp_path / ".twinlog"),
