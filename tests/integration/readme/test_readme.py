@@ -13,6 +13,8 @@ import pytest
 from services.cli.settings import markdown_table
 from tests.integration.cli.program import PROJECT, Ended, Twinlog, clean_environment, eventually, said
 
+pytestmark = pytest.mark.timeout(300)  # many processes, each of which takes seconds to start
+
 README = (PROJECT / "README.md").read_text()
 
 
