@@ -10,6 +10,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.set-up
 WORKERS ?= 2
 PYTEST_ARGS ?=
+BENCH_ARGS ?=
 
 # A virtual environment whose interpreter is gone (the system's Python was upgraded) is made anew.
 ifeq ($(shell $(BIN)/python -c 'print(1)' 2>/dev/null),)
@@ -50,7 +51,7 @@ demo: install ## Play real weather through AMQP and count what comes out
 
 .PHONY: bench
 bench: install ## Measure Twinlog against the bare libraries
-	$(BIN)/python -m pytest tests/benchmarks -m bench -s --timeout=0 --forbid-skips $(PYTEST_ARGS)
+	$(BIN)/python -m tests.benchmarks $(BENCH_ARGS)
 
 .PHONY: soak
 soak: install ## Kill and restart everything under load, for long (TWINLOG_SOAK_ROUNDS, TWINLOG_FAULTS_SEED)

@@ -80,7 +80,7 @@ class Feed:
         *,
         capacity: int = 10_000,
         poll_interval: float = 0.2,
-        announce_interval: float = 0.005,
+        announce_interval: float = 0.01,
     ) -> None:
         self.ring = Ring(capacity)
         self.listener = Listener(pool, on_connected=self._look)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import TypeAlias
 
 import asyncpg
@@ -27,11 +29,13 @@ async def create_pool(
     application_name: str = "twinlog",
     lock_timeout: float = 10.0,
     command_timeout: float = 60.0,
+    settings: Mapping[str, str] = MappingProxyType({}),
 ) -> Pool:
     """A pool of at most ``size`` connections for work and one for listening; whoever opens it closes it.
 
     ``json`` columns are bytes in and bytes out, verbatim. A lock that is not granted within ``lock_timeout`` seconds,
     or an answer that does not come within ``command_timeout``, fails with an error instead of waiting for ever.
+    ``settings`` are further parameters of the server for these sessions.
 
     Raises ``StoreUnavailable`` when the server cannot be reached, ``StoreError`` when it is too old.
     """
@@ -50,6 +54,7 @@ async def create_pool(
                 "lock_timeout": f"{round(lock_timeout * 1000)}ms",
                 # Short statements by key are all we send on the hot paths; compiling them only costs.
                 "jit": "off",
+                **settings,
             },
         )
         try:

@@ -34,6 +34,12 @@ class BoundedCache(Generic[S]):
         while self._size > self._capacity:
             self._size -= self._entries.popitem(last=False)[1][1]
 
+    def drop(self, key: str) -> None:
+        """Forget one state."""
+        before = self._entries.pop(key, None)
+        if before is not None:
+            self._size -= before[1]
+
     def clear(self) -> None:
         """Forget everything."""
         self._entries.clear()

@@ -7,6 +7,7 @@ import time
 import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 import structlog
 
@@ -21,6 +22,9 @@ from projections.rebuild import Rebuild, RebuildOptions
 from projections.statements import Pool
 
 log = structlog.get_logger(__name__)
+
+SHARE: Final = 0.1
+"""The part of the time that a projection takes for itself while it keeps up."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +47,9 @@ class ProjectionRunner:
     Rows and checkpoint are one transaction under the lease, so each event counts once, whoever dies when. Batches adapt
     themselves: whatever was appended while the last one was written is the next, and while events keep coming a batch
     begins at most every ``pace`` seconds, because a larger one costs little more and coalesces better; the first event
-    after a pause does not wait. A page is small enough not to hold up the event loop for long.
+    after a pause does not wait. When batches become dear the pauses grow with them, up to ``longest_pace``, so that a
+    read model that keeps up leaves ``1 - SHARE`` of the time to the commands; one that is a whole page behind never
+    pauses. A page is small enough not to hold up the event loop for long.
 
     Rows made by another version of the projection, or rows that do not fit their events, are replaced by a rebuild
     before anything is added to them. A stop keeps what such a rebuild has done for the next start.
@@ -59,6 +65,7 @@ class ProjectionRunner:
         terms: Terms = TERMS,
         page_size: int = 500,
         pace: float = 0.02,
+        longest_pace: float = 0.1,
         freshness: Freshness | None = None,
         on_applied: Callable[[Applied], None] = _unheard,
     ) -> None:
@@ -70,6 +77,7 @@ class ProjectionRunner:
         self._terms = terms
         self._page_size = page_size
         self._pace = pace
+        self._longest_pace = max(pace, longest_pace)
         self._freshness = freshness
         self._on_applied = on_applied
 
@@ -101,8 +109,9 @@ class ProjectionRunner:
                 began = time.monotonic()
                 await self._apply(lease, batch)
                 spent = time.monotonic() - began
-                if spent < self._pace and len(batch) < self._page_size:
-                    await asyncio.sleep(self._pace - spent)
+                pace = min(max(self._pace, spent / SHARE), self._longest_pace)
+                if spent < pace and len(batch) < self._page_size:
+                    await asyncio.sleep(pace - spent)
 
     async def _apply(self, lease: Lease, batch: Sequence[RecordedEvent]) -> None:
         began = time.monotonic()

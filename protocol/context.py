@@ -9,6 +9,7 @@ from typing import TypeAlias
 
 from protocol.enforcement.enforcer import Enforcer
 from protocol.enforcement.rules import matches
+from protocol.errors import AuthenticationFailed, DittoError
 from protocol.identifiers import PolicyId, ThingId
 from protocol.json import JsonObject
 from protocol.policies.expiry import Granularity
@@ -24,16 +25,21 @@ States: TypeAlias = Mapping[PolicyId, PolicyState | None]
 class Limits:
     """What an operator decides: sizes in characters of JSON, nesting counted from the root, and rules for policies.
 
+    ``drop_emptied``: whether the objects that patch conditions leave without a member are taken out of the patch too.
+
     ``root_policies`` are pairs of a namespace pattern and the policy whose implicit entries are added to every policy
-    in these namespaces (documentation page *basic-policy*, namespace root policies).
+    in these namespaces (documentation page *basic-policy*, namespace root policies). ``integration_subject`` is the
+    template of the subjects that token integrations get.
     """
 
     thing_characters: int = 102_400
     policy_characters: int = 102_400
     depth: int = 64
+    drop_emptied: bool = False
     granularity: Granularity = field(default_factory=Granularity)
     prevents_lockout: bool = True
     root_policies: tuple[tuple[str, PolicyId], ...] = ()
+    integration_subject: str = "integration:{{policy-entry:label}}:{{jwt:aud}}"
 
     def roots_of(self, policy_id: PolicyId) -> tuple[PolicyId, ...]:
         """The root policies that count for a policy."""
@@ -60,16 +66,35 @@ def documents(policies: States) -> dict[PolicyId, JsonObject | None]:
 class Context:
     """What a decision may know beside the command and its entity.
 
-    ``subjects`` are the authenticated ones, the first being the default subject. ``policies`` and ``things`` hold what
-    was asked for beforehand, with ``None`` for what does not exist. ``compile`` may remember what it made.
+    ``subjects`` are the authenticated ones, the first being the default subject, and ``claims`` those of the token that
+    they come from if they come from one. ``policies`` and ``things`` hold what was asked for beforehand, with ``None``
+    for what does not exist. ``governing`` is the policy that governs the entity today, which neither the state that the
+    caller may see nor that of the past has to tell; ``None`` where nobody is asked for permissions. ``compile`` may
+    remember what it made.
     """
 
     now: datetime
     subjects: tuple[str, ...]
+    claims: JsonObject | None = None
     policies: States = field(default_factory=dict)
     things: Mapping[ThingId, ThingState | None] = field(default_factory=dict)
     limits: Limits = DEFAULT_LIMITS
+    governing: PolicyId | None = None
     compile: Callable[[PolicyState, States, tuple[PolicyId, ...]], Enforcer] = compiled_policy
+
+    @property
+    def token_subjects(self) -> frozenset[str]:
+        """The subjects that a token names: all of them or none."""
+        return frozenset() if self.claims is None else frozenset(self.subjects)
+
+    def refusal(self, error: DittoError, policy: PolicyState | None) -> DittoError:
+        """The error, unless a subject of the caller's token was in the policy until its time was over.
+
+        Whoever once had access is told that it has ended (401) instead of that there is nothing.
+        """
+        if policy is not None and policy.expired and not self.token_subjects.isdisjoint(policy.expired):
+            return AuthenticationFailed("Your access has expired.", "Ask an owner of the policy to renew it.")
+        return error
 
     def policy(self, policy_id: PolicyId) -> PolicyState | None:
         """The policy if it is known to exist."""

@@ -10,12 +10,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
+from protocol.enforcement.rules import Permission, ResourceType
 from protocol.identifiers import EntityId, ThingId
 from protocol.json import MISSING, JsonObject, JsonValue, Missing
 from protocol.pointers import Pointer
 
-Verb: TypeAlias = Literal["create", "retrieve", "modify", "merge", "delete"]
+Verb: TypeAlias = Literal["create", "retrieve", "modify", "merge", "delete", "execute"]
+"""``execute`` is for what is no resource: the actions of a policy, whose path names the action."""
+
 Action: TypeAlias = Literal["created", "modified", "merged", "deleted"]
+Cause: TypeAlias = Literal["expiry"]
 
 Headers: TypeAlias = Mapping[str, JsonValue]
 """Lower-case names, typed values, as ``protocol.wire.headers.read_headers`` returns them. Never changed in place."""
@@ -48,7 +52,10 @@ class Event:
     """A change of one entity that has been decided; ``path`` is relative to the entity.
 
     ``value`` is the new value (created, modified), the patch as applied (merged) or absent (deleted). ``metadata`` is
-    what the event does to the entity's metadata, as a merge patch of that tree; it is kept but not published.
+    what the event does to the entity's metadata, as a merge patch of that tree; it is kept but not published. ``cause``
+    is why the service itself did it; nobody's command has one. ``printed`` is the value
+    as JSON text where somebody has it anyway, which spares printing it again for its length or its bytes; who makes an
+    event with another value leaves it out.
     """
 
     entity_id: EntityId
@@ -56,6 +63,8 @@ class Event:
     path: Pointer
     value: JsonValue | Missing = MISSING
     metadata: JsonObject | None = None
+    cause: Cause | None = None
+    printed: bytes | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,4 +85,41 @@ class Response:
     position: int | None = None
 
 
-Signal: TypeAlias = Command | RetrieveThings
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Acknowledgement:
+    """Answers to a signal that asked for acknowledgements: the statuses by label.
+
+    ``entity_id`` is that of the topic; for a policy announcement it may stand there as if it were a thing's.
+    ``correlation_id`` is that of the signal.
+    """
+
+    entity_id: EntityId
+    correlation_id: str
+    statuses: Mapping[str, int]
+    headers: Headers = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PermissionCheck:
+    """One question of ``CheckPermissions``: all the permissions, on the resource of the entity."""
+
+    entity_id: EntityId
+    resource_type: ResourceType
+    path: Pointer
+    permissions: tuple[Permission, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckPermissions:
+    """What the caller may do, by names that the caller chose; with the reasons if ``explain``."""
+
+    checks: Mapping[str, PermissionCheck]
+    explain: bool = False
+    headers: Headers = field(default_factory=dict)
+
+
+Signal: TypeAlias = Command | RetrieveThings | CheckPermissions
+"""What commanding takes."""
+
+Incoming: TypeAlias = Signal | Acknowledgement
+"""What a message may be."""

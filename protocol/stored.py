@@ -15,9 +15,12 @@ from protocol.json import MISSING, JsonObject, Missing, dump, parse
 from protocol.pointers import parse as parse_path
 from protocol.pointers import parse_policy_path, text
 from protocol.policies.state import PolicyState
-from protocol.signals import Action, Event, Headers
+from protocol.signals import Action, Cause, Event, Headers
 from protocol.streams import entity_of
 from protocol.things.state import ThingState
+
+CAUSE_HEADER: Final = "ditto-cause"
+"""The stored header that says why the service itself did something: ``expiry`` for a subject whose time was over."""
 
 METADATA_HEADER: Final = "ditto-event-metadata"
 """The stored header that bears an event's change of metadata. It never leaves the service."""
@@ -28,8 +31,11 @@ CAUSATION_HEADER: Final = "ditto-causation"
 PRIVATE_HEADERS: Final = frozenset({METADATA_HEADER, CAUSATION_HEADER})
 """What the log keeps of an event for ourselves."""
 
+_CAUSES: Final[dict[object, Cause]] = {cause: cause for cause in get_args(Cause)}
+_CAUSE_MARK: Final = CAUSE_HEADER.encode()
 _MARK: Final = METADATA_HEADER.encode()
 _PRIVATE_MARKS: Final = tuple(name.encode() for name in PRIVATE_HEADERS)
+_EXPIRED: Final = "_expired"
 _DEPTH: Final = 1000
 """What was stored is read whatever limits hold by now."""
 
@@ -38,15 +44,19 @@ _ACTIONS: dict[str, Action] = {action: action for action in get_args(Action)}
 
 def store_event(event: Event, headers: Headers) -> tuple[str, str, bytes | None, bytes]:
     """Type, path, value and headers of the event as the log keeps them; no value is ``None``, JSON null is ``null``."""
-    value = None if isinstance(event.value, Missing) else dump(event.value)
+    value = event.printed
+    if value is None and not isinstance(event.value, Missing):
+        value = dump(event.value)
     kept = dict(headers) if event.metadata is None else {**headers, METADATA_HEADER: event.metadata}
+    if event.cause is not None:
+        kept[CAUSE_HEADER] = event.cause
     return event.action, text(event.path), value, dump(kept)
 
 
 def restore_event(stream: str, type_: str, path: str, value: bytes | None, headers: bytes = b"{}") -> Event:
     """The event that was stored; ``ValueError`` for a stream or type that this service never wrote.
 
-    Without the stored headers the event comes back without its change of metadata.
+    Without the stored headers the event comes back without its change of metadata and its cause.
     """
     action = _ACTIONS.get(type_)
     if action is None:
@@ -58,6 +68,8 @@ def restore_event(stream: str, type_: str, path: str, value: bytes | None, heade
         path=parse_policy_path(path) if isinstance(entity_id, PolicyId) else parse_path(path),
         value=MISSING if value is None else parse(value, max_depth=_DEPTH),
         metadata=_metadata(headers) if _MARK in headers else None,
+        cause=_cause(headers) if _CAUSE_MARK in headers else None,
+        printed=value,
     )
 
 
@@ -80,6 +92,8 @@ def store_state(state: EntityState) -> bytes:
     """The state as one JSON object; revision, times and the mark of deletion are kept beside it, not in it."""
     if isinstance(state, ThingState) and state.metadata:
         return dump({**state.document, "_metadata": state.metadata})
+    if isinstance(state, PolicyState) and state.expired:
+        return dump({**state.document, _EXPIRED: list(state.expired)})
     return dump(state.document)
 
 
@@ -91,9 +105,11 @@ def restore_state(
     stored = parse(json, max_depth=_DEPTH)
     document: JsonObject = stored if isinstance(stored, dict) else {}
     if isinstance(entity_id, PolicyId):
+        expired = document.pop(_EXPIRED, None)
         return PolicyState(
             policy_id=entity_id,
             document=document,
+            expired=tuple(map(str, expired)) if isinstance(expired, list) else (),
             revision=revision,
             created=created,
             modified=modified,
@@ -110,6 +126,11 @@ def restore_state(
         deleted=deleted,
         metadata=metadata if isinstance(metadata, dict) else {},
     )
+
+
+def _cause(headers: bytes) -> Cause | None:
+    stored = parse(headers, max_depth=_DEPTH)
+    return _CAUSES.get(stored.get(CAUSE_HEADER)) if isinstance(stored, dict) else None
 
 
 def _metadata(headers: bytes) -> JsonObject | None:

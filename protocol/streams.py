@@ -1,11 +1,18 @@
 """Which stream of the log belongs to which entity: ``thing:<id>`` and ``policy:<id>``.
 
-The prefix of the stream's name tells the group, so stored events need no word for it.
+The prefix of the stream's name tells the group, so stored events need no word for it. ``announcement:<policy id>``
+records what was announced about a policy's subjects; it is no entity's stream, and no state follows from it but that of
+the announcements.
 """
 
 from __future__ import annotations
 
+from typing import Final
+
 from protocol.identifiers import EntityId, PolicyId, ThingId
+
+ANNOUNCEMENTS: Final = "announcement:"
+POLICIES: Final = "policy:"
 
 
 def stream_of(entity_id: EntityId) -> str:
@@ -25,3 +32,13 @@ def entity_of(stream: str) -> EntityId:
         if category == "policy":
             return PolicyId(entity_id)
     raise ValueError(f"no stream of a thing or policy: {stream!r}")
+
+
+def announcements_of(policy_stream: str) -> str:
+    """The stream of the announcements of the policy whose stream this is."""
+    return ANNOUNCEMENTS + policy_stream.removeprefix(POLICIES)
+
+
+def policy_of(announcement_stream: str) -> str:
+    """The stream of the policy whose announcements this stream records."""
+    return POLICIES + announcement_stream.removeprefix(ANNOUNCEMENTS)

@@ -1,8 +1,8 @@
 """The whole service in one process, put together from its settings: what is opened, in which order, and closed again.
 
 Roles say what a process does beside holding the log: ``http`` and ``amqp`` take commands, ``publisher`` sends events,
-``projector`` keeps the read models. Any number of processes may have any of them; what only one may do at a time it
-does under a lease.
+``projector`` keeps the read models, ``announcer`` announces and removes subjects that expire. Any number of processes
+may have any of them; what only one may do at a time it does under a lease or a claim.
 """
 
 from __future__ import annotations
@@ -20,16 +20,19 @@ import structlog
 from eventstore.errors import StoreError
 from eventstore.migrations import migrate
 from eventstore.pool import create_pool
+from services.announcer.setup import open_announcing
 from services.broker import Broker, open_broker
 from services.core import Core, open_core
 from services.credentials import MadeUpCredentials, keep_credentials
 from services.embedded.processes import ServerFailed
 from services.endpoints import Endpoints, published_endpoints, read_endpoints
+from services.farewell import Farewell
 from services.frontend import open_frontend
+from services.searching.setup import open_searching
 from services.servers import Servers, open_servers
 from services.settings import Settings
 
-ROLES: Final = ("http", "amqp", "publisher", "projector")
+ROLES: Final = ("http", "amqp", "publisher", "projector", "announcer")
 
 log = structlog.get_logger(__name__)
 
@@ -85,24 +88,42 @@ async def running(settings: Settings, roles: frozenset[str]) -> AsyncIterator[Ap
 
 
 async def _assembled(stack: AsyncExitStack, settings: Settings, roles: frozenset[str]) -> Application:
-    credentials = None if settings.basic_users or settings.pre_authentication else _made_up(settings)
+    has_callers = settings.basic_users or settings.pre_authentication or settings.openid_issuers
+    credentials = None if has_callers else _made_up(settings)
     servers = await open_servers(stack, settings)
     await migrate(servers.database_url)
     pool = await create_pool(servers.database_url, size=settings.database_pool_size)
     stack.push_async_callback(_close_pool, pool.close, pool.terminate)
+    farewell = Farewell(settings.shutdown_seconds)
     core = await open_core(stack, settings, pool)
-    broker = None if servers.amqp_url is None else open_broker(settings, servers.amqp_url, core, roles)
+    stack.push_async_callback(_finish, core.commanding.stop, farewell)
+    api_user = None if credentials is None else credentials.user
+    broker = (
+        None if servers.amqp_url is None else open_broker(settings, servers.amqp_url, core, roles, api_user=api_user)
+    )
     application = Application(
         settings=settings, roles=roles, servers=servers, core=core, broker=broker, credentials=credentials
     )
-    stack.push_async_callback(_end, application.tasks)
+    stack.push_async_callback(_end, application.tasks, farewell)
     application.start(core.work(projector="projector" in roles))
     if broker is not None:
         application.start(broker.work())
-        stack.push_async_callback(broker.stop, settings.shutdown_seconds)
+        stack.push_async_callback(_finish, broker.stop, farewell)
+    if "announcer" in roles:
+        announcing = open_announcing(settings, core, None) if broker is None else broker.announcing
+        application.start(announcing.work())
     if "http" in roles:
-        application.http_port = await open_frontend(stack, settings, core, broker, credentials)
+        application.http_port = await open_frontend(
+            stack,
+            settings,
+            core,
+            broker,
+            credentials,
+            await open_searching(stack, settings, servers.database_url, core),
+            shutdown_seconds=farewell.work,
+        )
     _publish_endpoints(stack, application)
+    stack.callback(farewell.begin)
     return application
 
 
@@ -136,13 +157,20 @@ def _login(application: Application) -> str | None:
 
 async def _close_pool(close: Callable[[], Coroutine[object, object, None]], terminate: Callable[[], None]) -> None:
     try:
-        async with asyncio.timeout(2):
+        async with asyncio.timeout(1):
             await close()
     except (TimeoutError, OSError):
         terminate()
 
 
-async def _end(tasks: list[asyncio.Task[None]]) -> None:
+async def _finish(stop: Callable[[float], Coroutine[object, object, None]], farewell: Farewell) -> None:
+    await stop(farewell.left())
+
+
+async def _end(tasks: list[asyncio.Task[None]], farewell: Farewell) -> None:
+    """Cancel the tasks. They give their leases back, which a database that does not answer must not hold up."""
     for task in tasks:
         task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(farewell.parting):
+            await asyncio.gather(*tasks, return_exceptions=True)

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Coroutine, Iterator
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
+from eventstore.events import RecordedEvent
 from projections.consumers import CheckpointedReader
-from services.amqp.connection import Link, LinkState
+from protocol.context import DEFAULT_LIMITS
 from services.amqp.consumer import CommandConsumer
 from services.amqp.envelopes import DittoMapper, envelope_of
 from services.amqp.identity import Identity
+from services.amqp.links import link_of, topology_of
 from services.amqp.meters import PUBLISHER, Meters
 from services.amqp.publisher import EventPublisher
-from services.amqp.topology import Topology
+from services.amqp.visibility import Visibility
+from services.announcer.setup import Announcing, open_announcing
 from services.core import Core, now
 from services.settings import Settings
 
@@ -24,12 +28,14 @@ class Broker:
     consumer: CommandConsumer
     publisher: EventPublisher
     reader: CheckpointedReader
+    announcing: Announcing
     consumes: bool
     publishes: bool
 
     def work(self) -> Iterator[tuple[str, Coroutine[object, object, None]]]:
         """What has to run for as long as the process does."""
         if self.consumes:
+            yield "acknowledgements", self.announcing.acknowledging.run()
             yield "amqp consumer", self.consumer.run()
         if self.publishes:
             yield "amqp publisher", self.reader.run(self.publisher.work)
@@ -48,37 +54,64 @@ class Broker:
         return None if self.consumer.ready else self.consumer.link.problem or "is not connected yet"
 
 
-def open_broker(settings: Settings, url: str, core: Core, roles: frozenset[str]) -> Broker | None:
-    """The AMQP side over the core, if it is a role of this process; connects when its work runs."""
-    if not roles & {"amqp", "publisher"}:
+def open_broker(
+    settings: Settings, url: str, core: Core, roles: frozenset[str], *, api_user: str | None = None
+) -> Broker | None:
+    """The AMQP side over the core, if it is a role of this process; connects when its work runs.
+
+    ``api_user`` is the user of the API whom the broker's own user stands for, see ``known_users``.
+    """
+    if not roles & {"amqp", "publisher", "announcer"}:
         return None
     meters = Meters(core.metrics)
-    topology = Topology(
-        commands=settings.amqp_commands,
-        events=settings.amqp_events,
-        announcements=settings.amqp_announcements,
-        dead_letters=settings.amqp_dead_letters,
-    )
+    topology = topology_of(settings)
+    announcing = open_announcing(settings, core, lambda name: link_of(url, topology, name, meters))
     consumer = CommandConsumer(
-        _link(url, topology, "commands", meters),
+        link_of(url, topology, "commands", meters),
         commanding=core.commanding,
         mapper=DittoMapper(),
-        identity=Identity(settings.amqp_subjects, settings.amqp_default_subjects),
+        identity=Identity(
+            settings.amqp_subjects, settings.amqp_default_subjects, known=known_users(settings, url, api_user)
+        ),
         clock=now,
         meters=meters,
         prefetch=settings.amqp_prefetch,
+        acknowledging=announcing.acknowledging,
     )
     publisher = EventPublisher(
-        _link(url, topology, "events", meters), envelope_of=envelope_of, head=core.store.head, meters=meters
+        link_of(url, topology, "events", meters),
+        envelope_of=envelope_of,
+        head=core.store.head,
+        meters=meters,
+        visible=_visible(settings, core),
     )
     reader = CheckpointedReader(core.pool, core.store, name=PUBLISHER)
     return Broker(
-        consumer=consumer, publisher=publisher, reader=reader, consumes="amqp" in roles, publishes="publisher" in roles
+        consumer=consumer,
+        publisher=publisher,
+        reader=reader,
+        announcing=announcing,
+        consumes="amqp" in roles,
+        publishes="publisher" in roles,
     )
 
 
-def _link(url: str, topology: Topology, name: str, meters: Meters) -> Link:
-    def changed(state: LinkState) -> None:
-        meters.connected(name, up=state is LinkState.CONNECTED)
+def _visible(settings: Settings, core: Core) -> Callable[[RecordedEvent], Awaitable[RecordedEvent | None]] | None:
+    """What the audience of the exchange may see; nothing to ask when it carries everything."""
+    if not settings.amqp_event_subjects:
+        return None
+    return Visibility(core.store, settings.amqp_event_subjects, DEFAULT_LIMITS).of
 
-    return Link(url, topology, name=name, changed=changed)
+
+def known_users(settings: Settings, url: str, api_user: str | None) -> dict[str, tuple[str, ...]]:
+    """The broker's users who are somebody of the API: only the made-up one of our own broker.
+
+    On a fresh machine the user of the API and the user of the private broker are both made up on the first start and
+    kept in the same data folder, so whoever has one has the other: they are one operator, and a thing created over
+    HTTP can be updated over AMQP at once. As soon as a broker or users are set from outside, nothing is assumed:
+    policies name ``amqp:<user>``, or ``TWINLOG_AMQP_SUBJECTS`` says otherwise.
+    """
+    user = urlsplit(url).username
+    if api_user is None or user is None or settings.amqp_url is not None:
+        return {}
+    return {user: (f"{settings.basic_subject_prefix}:{api_user}",)}

@@ -13,18 +13,26 @@ from eventstore.errors import StoreError
 from eventstore.pool import Pool
 from eventstore.postgres import PostgresEventStore
 from eventstore.sole_writer import SoleWriter
+from projections.deadlines import DeadlinesProjection, Waking
+from projections.freshness import Freshness
 from projections.progress import standings
 from projections.projection import Projection
 from projections.revisions import RevisionsProjection
 from projections.runner import ProjectionRunner
+from projections.search.projection import SearchProjection
 from projections.twins import TwinsProjection, TwinsReader
+from protocol.context import Limits
+from protocol.policies.expiry import Granularity
 from services.commanding.commanding import Commanding
 from services.commanding.limits import CommandingLimits
 from services.metrics import Metrics
 from services.settings import Settings
 
-PROJECTIONS: Final[dict[str, Callable[[], Projection]]] = {"twins": TwinsProjection, "revisions": RevisionsProjection}
-"""Every read model by name: what the projector keeps and ``twinlog rebuild`` rebuilds."""
+PROJECTIONS: Final = ("twins", "revisions", "deadlines", "search")
+"""The names of all read models: what the projector keeps and ``twinlog rebuild`` rebuilds."""
+
+PAGES: Final = {"twins": 500, "revisions": 500, "deadlines": 100, "search": 100}
+"""Events that a projection takes at once: no more than keep the event loop busy for some ten milliseconds."""
 
 LAG_SECONDS: Final = 0.5
 
@@ -38,13 +46,24 @@ class Core:
     sole_writer: SoleWriter
     commanding: Commanding
     metrics: Metrics
+    settings: Settings
+    waking: Waking
+    searched: Freshness
 
     def work(self, *, projector: bool) -> Iterator[tuple[str, Coroutine[object, object, None]]]:
         """What has to run for as long as the process does."""
         yield "sole writer", self.sole_writer.run()
         if projector:
-            for name, make in PROJECTIONS.items():
-                yield f"projection {name}", ProjectionRunner(self.pool, self.store, make).run()
+            for name, make in projections(self.settings, touched=self.waking.touched).items():
+                runner = ProjectionRunner(
+                    self.pool,
+                    self.store,
+                    make,
+                    page_size=PAGES[name],
+                    freshness=self.searched if name == SearchProjection.name else None,
+                    on_applied=self.waking.committed,
+                )
+                yield f"projection {name}", runner.run()
             yield "lag", self._watch_lag()
 
     async def _watch_lag(self) -> None:
@@ -56,6 +75,18 @@ class Core:
                 for standing in found:
                     self.metrics.projection_lag.labels(standing.name).set(standing.behind_events)
             await asyncio.sleep(LAG_SECONDS)
+
+
+def projections(
+    settings: Settings, *, touched: Callable[[], None] = lambda: None
+) -> dict[str, Callable[[], Projection]]:
+    """How each of ``PROJECTIONS`` is made; ``touched`` hears of new deadlines before they are committed."""
+    return {
+        "twins": TwinsProjection,
+        "revisions": RevisionsProjection,
+        "deadlines": lambda: DeadlinesProjection(randomization=settings.announcement_randomization, touched=touched),
+        "search": SearchProjection,
+    }
 
 
 async def open_core(stack: AsyncExitStack, settings: Settings, pool: Pool) -> Core:
@@ -72,7 +103,16 @@ async def open_core(stack: AsyncExitStack, settings: Settings, pool: Pool) -> Co
         metrics=metrics,
     )
     await stack.enter_async_context(commanding)
-    return Core(pool=pool, store=store, sole_writer=sole_writer, commanding=commanding, metrics=metrics)
+    return Core(
+        pool=pool,
+        store=store,
+        sole_writer=sole_writer,
+        commanding=commanding,
+        metrics=metrics,
+        settings=settings,
+        waking=Waking(),
+        searched=await stack.enter_async_context(Freshness(pool, SearchProjection.name)),
+    )
 
 
 def now() -> datetime:
@@ -86,4 +126,14 @@ def _limits(settings: Settings) -> CommandingLimits:
         queue_max=settings.queue_max,
         cache_entries=settings.cache_entries,
         stop_seconds=settings.shutdown_seconds,
+        rules=Limits(
+            thing_characters=settings.thing_max_bytes,
+            policy_characters=settings.policy_max_bytes,
+            depth=settings.json_max_depth,
+            drop_emptied=settings.merge_drop_emptied,
+            granularity=Granularity(
+                expiry=settings.policy_expiry_granularity, announcement=settings.policy_announcement_granularity
+            ),
+            integration_subject=settings.integration_subject,
+        ),
     )

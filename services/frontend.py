@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from contextlib import AsyncExitStack
 from importlib.metadata import version
+from typing import Final
 
 from pydantic import SecretStr
 
@@ -16,7 +18,13 @@ from services.http.app import create_app
 from services.http.exchange import Bounds
 from services.http.operations import Check, Operations
 from services.http.server import serve_http
+from services.http.throttle import Throttle, Throttles
+from services.searching.searching import Searching
 from services.settings import Settings
+
+RATE_PER_ADDRESS: Final = 2_000.0
+RATE_PER_SUBJECT: Final = 1_000.0
+"""Requests per second where strangers can reach the server and nothing else is set."""
 
 
 async def open_frontend(
@@ -25,8 +33,11 @@ async def open_frontend(
     core: Core,
     broker: Broker | None,
     credentials: MadeUpCredentials | None,
+    searching: Searching,
+    *,
+    shutdown_seconds: float,
 ) -> int:
-    """Serve HTTP until the stack is left, which finishes what is in flight; gives the port."""
+    """Serve HTTP until the stack is left, which finishes what is in flight in ``shutdown_seconds``; gives the port."""
     known = _with_credentials(settings, credentials)
     app = create_app(
         core.commanding,
@@ -45,16 +56,29 @@ async def open_frontend(
             timeout_seconds=settings.http_timeout_seconds,
         ),
         public_url=settings.public_url,
+        searching=searching,
+        throttles=_throttles(settings),
     )
     return await stack.enter_async_context(
         serve_http(
             app,
             host=settings.http_host,
             port=settings.http_port,
-            shutdown_seconds=settings.shutdown_seconds,
+            shutdown_seconds=shutdown_seconds,
             uri_bytes=settings.http_max_uri_bytes,
             header_bytes=settings.http_max_header_bytes,
         )
+    )
+
+
+def _throttles(settings: Settings) -> Throttles:
+    def throttle(rate: float | None, usual: float) -> Throttle | None:
+        chosen = (0.0 if settings.is_loopback else usual) if rate is None else rate
+        return Throttle(chosen, time=time.monotonic) if chosen > 0 else None
+
+    return Throttles(
+        address=throttle(settings.http_rate_per_address, RATE_PER_ADDRESS),
+        subject=throttle(settings.http_rate_per_subject, RATE_PER_SUBJECT),
     )
 
 

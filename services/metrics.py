@@ -94,6 +94,12 @@ class Metrics:
         self.command_seconds = FastHistogram(
             "twinlog_command_seconds", "From submission to answer.", SECONDS, self.registry
         )
+        self.search_seconds = FastHistogram(
+            "twinlog_search_seconds",
+            "From a search to its hits, waiting for the read model included.",
+            SECONDS,
+            self.registry,
+        )
         self.append_seconds = Histogram(
             "twinlog_append_seconds", "From append to commit.", buckets=SECONDS, registry=self.registry
         )

@@ -19,6 +19,13 @@ from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 from typing_extensions import override
 
+from protocol.durations import parse_duration
+from protocol.errors import JsonInvalid, PlaceholderNotResolvable, PolicySubjectIdInvalid, TimeoutInvalid
+from protocol.json import parse
+from protocol.placeholders import expand
+from protocol.policies.values import check_subject_id
+from services.auth.issuers import Issuer
+
 PREFIX: Final = "TWINLOG_"
 DEVOPS_USER: Final = "devops"
 AMQP_OFF: Final = "off"
@@ -71,12 +78,65 @@ def _amqp_url(url: SecretStr) -> SecretStr:
     return url
 
 
+def _duration(value: object) -> object:
+    """Read ``90``, ``500ms``, ``15m``, ``4h``; anything else is left to be read as ISO 8601."""
+    if isinstance(value, str):
+        try:
+            return parse_duration(value)
+        except TimeoutInvalid:
+            return value
+    return value
+
+
+Duration = Annotated[timedelta, BeforeValidator(_duration), Field(ge=timedelta())]
+Granule = Annotated[timedelta, BeforeValidator(_duration), Field(ge=timedelta(milliseconds=1))]
+
+
+def _json_object(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    try:
+        return parse(value)
+    except JsonInvalid:
+        raise ValueError("is not written as a JSON object") from None
+
+
+def _different_issuers(issuers: dict[str, Issuer]) -> dict[str, Issuer]:
+    if "twinlog" in issuers:
+        raise ValueError("the key twinlog is taken: it is how the service names itself")
+    names = [name for issuer in issuers.values() for name in issuer.names]
+    if len(set(names)) != len(names):
+        raise ValueError("an issuer is listed under two keys")
+    return issuers
+
+
+def _integration_subject(template: str) -> str:
+    def anything(name: str) -> tuple[str, ...]:
+        return (name,)
+
+    try:
+        (example,) = expand(template, {"policy-entry": anything, "jwt": anything, "header": anything})
+        check_subject_id(example)
+    except (PlaceholderNotResolvable, PolicySubjectIdInvalid) as error:
+        raise ValueError(
+            "must be issuer:subject and may hold policy-entry:label, jwt:<claim>, header:<name>"
+        ) from error
+    return template
+
+
 Users = Annotated[dict[str, SecretStr], NoDecode, BeforeValidator(_users)]
 Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_comma_list)]
+Issuers = Annotated[
+    dict[Annotated[str, Field(pattern=r"^[a-zA-Z0-9][a-zA-Z0-9._-]{0,63}$")], Issuer],
+    NoDecode,
+    BeforeValidator(_json_object),
+    AfterValidator(_different_issuers),
+]
 DatabaseUrl = Annotated[SecretStr, _url_of("postgresql", "postgres")]
 AmqpUrl = Annotated[SecretStr, AfterValidator(_amqp_url)]
 Port = Annotated[int, Field(ge=0, le=65_535)]
 Count = Annotated[int, Field(ge=1)]
+Rate = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Seconds = Annotated[float, Field(gt=0)]
 Name = Annotated[str, Field(min_length=1, max_length=255)]
 
@@ -107,6 +167,14 @@ class Settings(BaseSettings):
     )
     http_timeout_seconds: Seconds = Field(
         default=60, description="How long an HTTP command waits when it names no timeout."
+    )
+    http_rate_per_address: Rate | None = Field(
+        default=None,
+        description="Requests per second of one address before 429; 0 for none; unset: none on loopback, else 2000.",
+    )
+    http_rate_per_subject: Rate | None = Field(
+        default=None,
+        description="Requests per second of one subject before 429; 0 for none; unset: none on loopback, else 1000.",
     )
     public_url: str | None = Field(
         default=None,
@@ -144,6 +212,11 @@ class Settings(BaseSettings):
         default=(), description="Subjects of a message without user_id; none means that it is refused."
     )
 
+    amqp_event_subjects: Names = Field(
+        default=(),
+        description="Publish only what these subjects may READ; none means that the exchange gets every event.",
+    )
+
     basic_users: Users = Field(
         default_factory=dict, description="Users with passwords for HTTP Basic, as user:password,user:password."
     )
@@ -153,6 +226,14 @@ class Settings(BaseSettings):
     pre_authentication: bool = Field(
         default=False,
         description="Believe the header x-ditto-pre-authenticated; only behind a proxy that sets or removes it.",
+    )
+    openid_issuers: Issuers = Field(
+        default_factory=dict,
+        description="OpenID Connect issuers of bearer tokens, as JSON: subject prefix to issuer, audience, subjects.",
+    )
+    integration_subject: Annotated[str, AfterValidator(_integration_subject)] = Field(
+        default="integration:{{policy-entry:label}}:{{jwt:aud}}",
+        description="Template of the subjects that token integrations get; may hold policy-entry:label, jwt:, header:.",
     )
     devops_password: SecretStr | None = Field(
         default=None, description="Password of the user devops, who may see status and metrics; unset means nobody may."
@@ -169,6 +250,29 @@ class Settings(BaseSettings):
         default=64, description="Deepest nesting of JSON accepted; deeper is 400."
     )
 
+    merge_drop_emptied: bool = Field(
+        default=False,
+        description="Whether objects that merge-thing-patch-conditions leave empty are taken out of the patch too.",
+    )
+    policy_expiry_granularity: Granule = Field(
+        default=timedelta(hours=1),
+        description="The expiry of a subject is rounded up to a multiple, as 1h or ISO 8601.",
+    )
+    policy_announcement_granularity: Granule = Field(
+        default=timedelta(minutes=1), description="How long before the expiry to announce is rounded up to a multiple."
+    )
+    announcement_grace: Duration = Field(
+        default=timedelta(hours=4),
+        description="How long after its expiry a subject stays when acknowledgements of its announcement are missing.",
+    )
+    announcement_randomization: Duration = Field(
+        default=timedelta(minutes=5),
+        description="How far announcements are spread where the subject asks for no spread of its own.",
+    )
+    announcement_max_ack_timeout: Granule = Field(
+        default=timedelta(seconds=60), description="Longest wait for the acknowledgements of one attempt."
+    )
+
     group_max: Count = Field(default=256, description="Most commands committed in one transaction.")
     queue_max: Count = Field(
         default=10_000, description="Most commands waiting for a transaction; beyond it the answer is 503."
@@ -177,6 +281,13 @@ class Settings(BaseSettings):
     command_id_retention: timedelta = Field(
         default=timedelta(days=7),
         description="How long a repeated command id is sure to be recognised, as ISO 8601 duration.",
+    )
+
+    search_seconds: Seconds = Field(default=10, description="Longest time a search may take that names no timeout.")
+    search_pool_size: Count = Field(default=4, description="Most connections held to the database for searches.")
+    search_cursor_key: SecretStr | None = Field(
+        default=None,
+        description="Secret that seals search cursors; the same for all processes. Unset: one of the data folder.",
     )
 
     log_level: Literal["debug", "info", "warning", "error"] = Field(
@@ -238,4 +349,6 @@ def unknown_variables(environment: Mapping[str, str] = os.environ) -> tuple[str,
 
 
 def _problem(error: ErrorDetails) -> str:
-    return f"{variable_of(str(error['loc'][0]))}: {error['msg'].removeprefix('Value error, ')}"
+    field, *inside = map(str, error["loc"])
+    where = f" at {'.'.join(inside)}" if inside else ""
+    return f"{variable_of(field)}{where}: {error['msg'].removeprefix('Value error, ')}"

@@ -6,6 +6,7 @@
 | READ or WRITE elsewhere in the entity       | 404 of the path  | 403 of the path           |
 | neither READ nor WRITE anywhere in it       | 404 of the path  | 404 of the entity         |
 | anything, but the thing's policy is gone    | 404 of the thing | 403 of the thing          |
+| a token whose subject expired there         | 401              | 401                       |
 
 Reads ask for READ at, above or below the path and are cut down to what may be seen; changes ask for WRITE on the path
 and everything below it, merges on every place that they write. Someone who may write, but not read, knows that the
@@ -45,6 +46,9 @@ from protocol.things.state import ThingState
 KNOWING: Final[tuple[Permission, ...]] = ("READ", "WRITE")
 """Permissions whose holders know that the entity exists, if they have one of them anywhere in it."""
 
+_DECIDED_LATER: Final = frozenset({"create", "execute"})
+"""What is judged by the policy that it leads to, or entry by entry."""
+
 POLICY_GONE: Final = "The policy of the thing does not exist. Create it again, then the thing can be reached again."
 
 
@@ -62,7 +66,7 @@ def enforce(command: Command, state: EntityState | None, context: Context) -> tu
     """
     if not context.subjects:
         raise _refusal_of_nobody(command)
-    if state is None or state.deleted or command.verb == "create":
+    if state is None or state.deleted or command.verb in _DECIDED_LATER:
         return command, state
     enforcer = context.enforcer(governing_policy(state))
     if enforcer is None:
@@ -90,7 +94,12 @@ def enforce_history(command: Command, state: EntityState | None, context: Contex
     if state is None or enforcer is None:
         raise _not_found(command.entity_id, ROOT)
     if not _tree(state, enforcer, context, "READ").unrestricted(command.path):
-        raise _not_found(state_id(state), command.path)
+        raise context.refusal(_not_found(state_id(state), command.path), _governing(state, context))
+
+
+def _governing(state: EntityState, context: Context) -> PolicyState | None:
+    policy_id = governing_policy(state)
+    return None if policy_id is None else context.policy(policy_id)
 
 
 def state_id(state: EntityState) -> EntityId:
@@ -110,7 +119,7 @@ def _seen(path: Pointer, state: EntityState, enforcer: Enforcer, context: Contex
     if readable.everything:
         return state
     if not readable.partial(path):
-        raise _not_found(state_id(state), path)
+        raise context.refusal(_not_found(state_id(state), path), _governing(state, context))
     visible = readable.visible(ROOT, state.document)
     shown = visible if isinstance(visible, dict) else {}
     if isinstance(state, PolicyState):
@@ -144,6 +153,10 @@ def _written(command: Command, state: EntityState) -> list[Pointer]:
 
 
 def _refusal(command: Command, state: EntityState, enforcer: Enforcer, context: Context) -> DittoError:
+    return context.refusal(_denial(command, state, enforcer, context), _governing(state, context))
+
+
+def _denial(command: Command, state: EntityState, enforcer: Enforcer, context: Context) -> DittoError:
     entity_id = state_id(state)
     if all(_tree(state, enforcer, context, permission).nothing for permission in KNOWING):
         return _not_found(entity_id, ROOT)

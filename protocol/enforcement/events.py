@@ -44,7 +44,7 @@ def visible_event(event: Event, enforcer: Enforcer | None, subjects: Subjects) -
         value = readable.visible(event.path, event.value)
     if isinstance(value, Missing):
         return None
-    return replace(event, value=_identified(event, value), metadata=None)
+    return replace(event, value=_identified(event, value), metadata=None, printed=None)
 
 
 def _tree(event: Event, enforcer: Enforcer, subjects: Subjects) -> PermissionTree:

@@ -76,6 +76,12 @@ class PermissionTree:
         decided, node = self._nearest(path)
         return decided and not (node is not None and node.revokes_below)
 
+    def unrestricted_throughout(self, above: Pointer, below: Pointer) -> bool:
+        """Whether the path is unrestricted whichever key stands between the two, also one that no rule names."""
+        node = self._nearest(above)[1]
+        named = () if node is None else node.children
+        return all(self.unrestricted((*above, key, *below)) for key in ("", *named))
+
     def partial(self, path: Pointer) -> bool:
         """Whether anything at or below the path is granted."""
         if self.everything:

@@ -136,17 +136,15 @@ class JwkInvalid(DittoError):
     hint = "The issuer has to publish a valid JSON Web Key Set (RFC 7517)."
 
 
-class JwtAudienceInvalid(DittoError):
-    """A malformed ``aud`` claim."""
+class JwtAudienceInvalid(Unauthorized):
+    """A malformed ``aud`` claim. Ditto says 400; whoever is not let in is told so here."""
 
     code = "jwt:audience.invalid"
-    status = 400
     hint = "The claim 'aud' has to be a string or an array of strings."
 
 
-class JwtInvalid(DittoError):
-    """A token that is malformed or lacks ``kid``, ``iss`` or ``exp``."""
+class JwtInvalid(Unauthorized):
+    """A token that is malformed or lacks ``kid``, ``iss`` or ``exp``. Ditto says 400, see ``JwtAudienceInvalid``."""
 
     code = "jwt:invalid"
-    status = 400
     hint = "Get a new token from the issuer."

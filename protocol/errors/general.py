@@ -63,8 +63,8 @@ class CommandTimeout(DittoError):
     status = 408
     hint = "Ask for more time with the header 'timeout', or check that the receiver is connected."
 
-    def __init__(self, seconds: float) -> None:
-        super().__init__(f"The command was not answered within {seconds:g} s.")
+    def __init__(self, seconds: float, description: str | None = None) -> None:
+        super().__init__(f"The command was not answered within {seconds:g} s.", description)
 
 
 class CommandHeadersInvalid(DittoError):

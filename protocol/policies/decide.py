@@ -29,6 +29,7 @@ from protocol.pointers import assign, remove, resolve, text
 from protocol.policies.resources import Resource, resource_at
 from protocol.policies.soundness import check_change, check_form
 from protocol.policies.state import PolicyState
+from protocol.policies.token_actions import decide_token_action
 from protocol.policies.values import Reading
 from protocol.policies.views import etag, view
 from protocol.preconditions import Preconditions
@@ -43,6 +44,8 @@ def decide_policy(command: Command, state: PolicyState | None, context: Context)
 
     Raises the ``DittoError`` to answer with.
     """
+    if command.verb == "execute":
+        return decide_token_action(command, state, context)
     resource = resource_at(command.path)
     policy = None if state is None or state.deleted else state
     if command.verb not in resource.verbs:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import assert_never
+from typing import Final, assert_never
 
 from protocol.identifiers import PolicyId
 from protocol.json import JsonObject, JsonValue, Missing
@@ -12,6 +12,9 @@ from protocol.pointers import Pointer, assign, remove
 from protocol.policies.state import PolicyState
 from protocol.signals import Event
 
+EXPIRED_MAX: Final = 1_000
+"""Subjects removed by expiry that a policy remembers; of a caller forgotten it is only said that there is nothing."""
+
 
 def evolve_policy(state: PolicyState | None, event: Event, *, revision: int, timestamp: datetime) -> PolicyState:
     """The state after ``event``, which got ``revision`` and was recorded at ``timestamp``."""
@@ -19,14 +22,35 @@ def evolve_policy(state: PolicyState | None, event: Event, *, revision: int, tim
     before: JsonObject = state.document if state is not None else {"policyId": policy_id}
     deleted = event.action == "deleted" and not event.path
     fresh = state is None or state.deleted
+    document = before if deleted else _document(before, event)
+    known = () if state is None or fresh or deleted else state.expired
     return PolicyState(
         policy_id=policy_id,
-        document=before if deleted else _document(before, event),
+        document=document,
+        expired=_expired(known, document, event) if known or event.cause is not None else (),
         revision=revision,
         created=timestamp if state is None or fresh else state.created,
         modified=timestamp,
         deleted=deleted,
     )
+
+
+def _expired(known: tuple[str, ...], document: JsonObject, event: Event) -> tuple[str, ...]:
+    """Who was removed by expiry, without those that are in the policy."""
+    match event:
+        case Event(action="deleted", path=("entries", _, "subjects", subject_id), cause="expiry"):
+            known = (*(each for each in known if each != subject_id), subject_id)[-EXPIRED_MAX:]
+    present = _subjects(document)
+    return tuple(each for each in known if each not in present)
+
+
+def _subjects(document: JsonObject) -> set[str]:
+    entries = document.get("entries")
+    found: set[str] = set()
+    for entry in entries.values() if isinstance(entries, dict) else ():
+        subjects = entry.get("subjects") if isinstance(entry, dict) else None
+        found.update(subjects if isinstance(subjects, dict) else ())
+    return found
 
 
 def _document(before: JsonObject, event: Event) -> JsonObject:

@@ -11,7 +11,11 @@ from protocol.json import JsonObject
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PolicyState:
-    """A policy after its event number ``revision``; ``document`` holds policyId, entries and imports."""
+    """A policy after its event number ``revision``; ``document`` holds policyId, entries and imports.
+
+    ``expired`` are the subjects that the service removed because their time was over and that have not come back, the
+    latest last, as many as are worth remembering.
+    """
 
     policy_id: PolicyId
     document: JsonObject
@@ -19,6 +23,7 @@ class PolicyState:
     created: datetime
     modified: datetime
     deleted: bool = False
+    expired: tuple[str, ...] = ()
 
 
 def default_policy(policy_id: PolicyId, subject: str) -> JsonObject:

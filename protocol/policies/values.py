@@ -163,7 +163,7 @@ def read_references(value: JsonValue, reading: Reading) -> JsonValue:
             )
         reference: JsonObject = {"entry": item["entry"]}
         if item.get("import") is not None:
-            reference["import"] = PolicyId.parse(_string(item["import"], "import of a reference"))
+            reference["import"] = str(PolicyId.parse(_string(item["import"], "import of a reference")))
         if reference in references:
             raise PolicyEntryInvalid(f"The reference to {item['entry']!r} is given twice.")
         references.append(reference)
@@ -175,7 +175,7 @@ def read_imports(value: JsonValue, reading: Reading) -> JsonValue:
     imports = _object(value, "imports")
     if len(imports) > MAX_IMPORTS:
         raise PolicyImportsTooLarge(len(imports), MAX_IMPORTS)
-    return {PolicyId.parse(policy_id): read_import(setting, reading) for policy_id, setting in imports.items()}
+    return {str(PolicyId.parse(policy_id)): read_import(setting, reading) for policy_id, setting in imports.items()}
 
 
 def read_import(value: JsonValue, reading: Reading) -> JsonValue:
@@ -205,7 +205,7 @@ def read_transitive(value: JsonValue, reading: Reading) -> JsonValue:
     """The policies that are resolved in the imported policy first."""
     del reading
     return [
-        PolicyId.parse(_string(policy_id, "transitive import"))
+        str(PolicyId.parse(_string(policy_id, "transitive import")))
         for policy_id in _array(value, PolicyImportInvalid, "The member transitiveImports")
     ]
 

@@ -8,7 +8,8 @@ from protocol.pointers import escape
 from protocol.rql.literals import printed
 from protocol.rql.tree import And, Comparison, Empty, Exists, In, Not, Or, Property, Query
 
-_ESCAPED = str.maketrans({character: f"\\{character}" for character in ',()"\\'})
+# Comma and parenthesis are spelled by number, which every reader of RQL knows; not all know a backslash before them.
+_ESCAPED = str.maketrans({'"': '\\"', "\\": "\\\\", ",": "\\u002c", ")": "\\u0029"})
 
 
 def print_query(query: Query) -> str:

@@ -22,7 +22,8 @@ ANY_FEATURE: Final = "*"
 class Property:
     """What is asked about: a pointer into the thing, where ``("features", "*", ...)`` means some feature.
 
-    A name such as ``thingId`` or ``_revision`` is a pointer of one key; ``namespace`` is read as ``_namespace``.
+    A name such as ``thingId`` or ``_revision`` is a pointer of one key, ``namespace`` being read as ``_namespace``, and
+    so is a placeholder of a filter, such as ``topic:action``.
     """
 
     path: Pointer

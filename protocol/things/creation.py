@@ -32,7 +32,7 @@ from protocol.errors import (
     ThingPolicyInvalid,
 )
 from protocol.identifiers import EntityId, PolicyId, ThingId
-from protocol.json import JsonObject, JsonValue
+from protocol.json import JsonObject, JsonValue, dump
 from protocol.pointers import ROOT, Pointer, parse, resolve, text
 from protocol.policies.decide import administers, policies_mentioned, unborn
 from protocol.policies.ownership import owners
@@ -103,7 +103,7 @@ def created_thing(command: Command, body: JsonObject, context: Context) -> tuple
     if isinstance(members, dict):
         thing.update(members)
     given = metadata.given_with(command, body, "/")
-    event = Event(entity_id=thing_id, action="created", path=ROOT, value=thing, metadata=given)
+    event = Event(entity_id=thing_id, action="created", path=ROOT, value=thing, metadata=given, printed=dump(thing))
     if policy is None:
         return (event,)
     return event, Event(entity_id=plan.target, action="created", path=ROOT, value=policy)

@@ -1,12 +1,14 @@
 """What follows from a command to a thing: events and an answer, or the error that Ditto would give.
 
 Pure and total; its other half is ``evolve``. The order of checks is the resource, the form of the value, existence,
-entity tags, ``if-equal``, limits. Who may do it has been settled before.
+the condition, entity tags, ``if-equal``, patch conditions, limits. Who may do it has been settled before.
 Source: Ditto documentation, pages *protocol-specification-things* and *protocol-specification-things-merge*.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import assert_never
 
 from protocol import merge_patch, sizes
@@ -23,10 +25,10 @@ from protocol.errors import (
     UnknownPath,
 )
 from protocol.identifiers import ThingId
-from protocol.json import MISSING, JsonObject, JsonValue, Missing
+from protocol.json import MISSING, JsonObject, JsonValue, Missing, dump
 from protocol.pointers import ROOT, check_key, resolve, text
 from protocol.signals import Action, Command, Event
-from protocol.things import metadata
+from protocol.things import conditions, metadata
 from protocol.things.creation import created_thing
 from protocol.things.evolve import changed, size_after
 from protocol.things.json_patch import translated
@@ -46,6 +48,8 @@ def decide(command: Command, state: ThingState | None, context: Context) -> Deci
     command = translated(command, state)
     resource = resource_at(command.path)
     thing = living(state)
+    if conditions.is_conditional(command):
+        conditions.check(command, thing, context)
     match command.verb:
         case "retrieve":
             return _retrieve(command, resource, thing, context)
@@ -57,6 +61,8 @@ def decide(command: Command, state: ThingState | None, context: Context) -> Deci
             return _merge(command, resource, thing, context)
         case "delete":
             return _delete(command, resource, thing)
+        case "execute":
+            raise UnknownPath(text(command.path))
         case _:
             assert_never(command.verb)
 
@@ -67,6 +73,7 @@ def _retrieve(command: Command, resource: Resource, thing: ThingState | None, co
     value = view(thing, command.path, command.fields, policy)
     if isinstance(value, Missing):
         raise absence(thing, command.path)
+    channel = conditions.channel_headers(command, thing, context)
     check_tags(command, thing)
     selected = metadata.asked_for(command, resource.pattern, thing)
     return Decision(
@@ -76,7 +83,7 @@ def _retrieve(command: Command, resource: Resource, thing: ThingState | None, co
         status=200,
         value=value,
         tag="value" if command.path else "revision",
-        headers={} if selected is None else {"ditto-metadata": selected},
+        headers=channel if selected is None else {**channel, "ditto-metadata": selected},
     )
 
 
@@ -163,16 +170,27 @@ def _merge(command: Command, resource: Resource, thing: ThingState | None, conte
         return _creation(command, body if isinstance(body, dict) else {}, context)
     thing = _existing(command, thing)
     check_tags(command, thing)
-    event = _event(command, resource, thing, "merged", patch_to_record(command, thing, patch))
-    _check_size(thing, event, context.limits)
+    events: tuple[Event, ...] = ()
+    recorded = patch_to_record(command, thing, patch, _spared(command, thing, context))
+    if not isinstance(recorded, Missing):
+        events = (_event(command, resource, thing, "merged", recorded),)
+        _check_size(thing, events[0], context.limits)
     return Decision(
         entity_id=thing.thing_id,
         verb="merge",
         path=command.path,
         status=204,
-        events=(event,),
+        events=events,
         tag=resource.merge_tag,
     )
+
+
+def _spared(command: Command, thing: ThingState, context: Context) -> Callable[[JsonValue], JsonValue | Missing] | None:
+    """What takes out of a patch the places that its conditions forbid; nothing if they forbid none."""
+    places = conditions.unmet(command, thing, context)
+    if not places:
+        return None
+    return partial(conditions.without, places=places, drop_emptied=context.limits.drop_emptied)
 
 
 def _delete(command: Command, resource: Resource, thing: ThingState | None) -> Decision:
@@ -194,6 +212,7 @@ def _event(command: Command, resource: Resource, thing: ThingState, action: Acti
         path=command.path,
         value=value,
         metadata=metadata.change(command, resource.pattern, value, thing.metadata),
+        printed=dump(value),
     )
 
 

@@ -67,17 +67,18 @@ def metadata_after(state: ThingState | None, event: Event, document: JsonObject)
 def size_after(state: ThingState | None, event: Event) -> int:
     """An upper bound of the printed length that the event leads to."""
     before = state.size if state is not None else _SMALLEST
+    if event.action == "deleted":
+        return before if event.path else min(before, _SMALLEST)
+    if isinstance(event.value, Missing):
+        return before
+    length = sizes.printed(event.value) if event.printed is None else len(event.printed)
     if event.path:
-        return (
-            before if isinstance(event.value, Missing) else before + sizes.added(event.path, sizes.printed(event.value))
-        )
+        return before + sizes.added(event.path, length)
     match event.action:
         case "created" | "modified":
-            return before if isinstance(event.value, Missing) else sizes.printed(event.value)
+            return length
         case "merged":
-            return before if isinstance(event.value, Missing) else before + sizes.printed(event.value)
-        case "deleted":
-            return min(before, _SMALLEST)
+            return before + length
         case _:
             assert_never(event.action)
 

@@ -25,6 +25,7 @@ from protocol.json import MISSING, JsonObject, JsonValue, Missing, dump, same
 from protocol.merge_patch import is_marker
 from protocol.pointers import Pointer, resolve
 from protocol.signals import Command
+from protocol.things.conditions import check_not_with_json_patch
 from protocol.things.preconditions import check_tags
 from protocol.things.resources import resource_at
 from protocol.things.state import ThingState, living
@@ -46,6 +47,7 @@ def translated(command: Command, state: ThingState | None) -> Command:
     """
     if not is_json_patch(command):
         return command
+    check_not_with_json_patch(command.headers)
     thing = living(state)
     if thing is None:
         raise ThingNotFound(command.entity_id)

@@ -6,6 +6,8 @@ and must not take the ids away. Source: Ditto documentation, page *protocol-spec
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from protocol import merge_patch
 from protocol.errors import (
     JsonFormatInvalid,
@@ -41,27 +43,44 @@ def checked_patch(command: Command, resource: Resource, patch: JsonValue) -> Jso
     return resource.known(patch, merge_patch.is_marker) if marked else resource.known(patch)
 
 
-def patch_to_record(command: Command, thing: ThingState, patch: JsonValue) -> JsonValue:
+def patch_to_record(
+    command: Command, thing: ThingState, patch: JsonValue, spared: Callable[[JsonValue], JsonValue | Missing] | None
+) -> JsonValue | Missing:
     """The patch that becomes the event; raises if it changes nothing and ``if-equal`` forbids that.
+
+    ``spared`` takes out of a patch what its conditions forbid; nothing comes back if that was all of it. ``if-equal``
+    has looked at the whole patch before.
 
     Regular expressions are spelled out as the members they delete, so that whoever reads the event needs to know
     RFC 7396 only and replaying the log never depends on them. ``skip-minimizing-merge`` leaves what really changes.
     """
     before = resolve(thing.document, command.path)
-    if _may_hold_markers(patch):
-        patch = merge_patch.expand(before, patch)
-        if not command.path:
-            _check_ids_kept(command, patch)
+    plain = _spelled_out(command, before, patch)
     wish = if_equal(command.headers)
-    if wish == "update":
+    if wish != "update":
+        after = merge_patch.apply(thing.document, merge_patch.at(command.path, plain))
+        if same(thing.document, after):
+            raise PreconditionFailed("if-equal", wish, None)
+    if spared is not None:
+        # Before and after, for a condition may name an expression or one of the members that it stands for.
+        left = spared(patch)
+        left = left if isinstance(left, Missing) else spared(_spelled_out(command, before, left))
+        if isinstance(left, Missing):
+            return left
+        plain = left
+    if wish != "skip-minimizing-merge" or isinstance(before, Missing):
+        return plain
+    smaller = merge_patch.minimize(before, plain)
+    return plain if isinstance(smaller, Missing) else smaller
+
+
+def _spelled_out(command: Command, before: JsonValue | Missing, patch: JsonValue) -> JsonValue:
+    if not _may_hold_markers(patch):
         return patch
-    after = merge_patch.apply(thing.document, merge_patch.at(command.path, patch))
-    if same(thing.document, after):
-        raise PreconditionFailed("if-equal", wish, None)
-    if wish == "skip" or isinstance(before, Missing):
-        return patch
-    smaller = merge_patch.minimize(before, patch)
-    return patch if isinstance(smaller, Missing) else smaller
+    patch = merge_patch.expand(before, patch)
+    if not command.path:
+        _check_ids_kept(command, patch)
+    return patch
 
 
 def _check_root(command: Command, patch: JsonValue) -> None:

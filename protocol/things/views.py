@@ -30,6 +30,11 @@ def view(
     return selector.select(value if path else _with_underscores(state, selector, policy))
 
 
+def whole(state: ThingState) -> JsonObject:
+    """Everything that is known of the thing itself: its document with all members that begin with an underscore."""
+    return {**state.document, **_own_facts(state), "_metadata": state.metadata}
+
+
 def etag(state: ThingState, path: Pointer) -> str | None:
     """The entity tag at the path: by revision for the whole thing, by value below it; none for nothing."""
     if not path:
@@ -48,10 +53,7 @@ def absence(state: ThingState, path: Pointer) -> DittoError:
 
 def _with_underscores(state: ThingState, selector: FieldSelector, policy: JsonObject | None) -> JsonObject:
     offered: dict[str, JsonValue | Missing] = {
-        "_namespace": state.thing_id.namespace,
-        "_revision": state.revision,
-        "_created": iso(state.created),
-        "_modified": iso(state.modified),
+        **_own_facts(state),
         "_metadata": state.metadata or MISSING,
         "_policy": MISSING if policy is None else policy,
     }
@@ -59,3 +61,12 @@ def _with_underscores(state: ThingState, selector: FieldSelector, policy: JsonOb
         name: value for name, value in offered.items() if not isinstance(value, Missing) and selector.mentions(name)
     }
     return {**state.document, **chosen}
+
+
+def _own_facts(state: ThingState) -> dict[str, str | int]:
+    return {
+        "_namespace": state.thing_id.namespace,
+        "_revision": state.revision,
+        "_created": iso(state.created),
+        "_modified": iso(state.modified),
+    }

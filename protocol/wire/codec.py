@@ -13,6 +13,7 @@ from typing import Final
 import orjson
 
 from protocol import pointers
+from protocol.enforcement.checks import read_checks
 from protocol.errors import (
     DittoError,
     IllegalAdaptable,
@@ -27,9 +28,20 @@ from protocol.errors import (
     UnknownTopicPath,
 )
 from protocol.identifiers import EntityId, PolicyId, ThingId
-from protocol.json import MISSING, JsonValue
+from protocol.json import MISSING, JsonValue, Missing
 from protocol.pointers import ROOT
-from protocol.signals import Action, Command, Headers, Response, RetrieveThings, Signal, Verb
+from protocol.signals import (
+    Action,
+    CheckPermissions,
+    Command,
+    Headers,
+    Incoming,
+    Response,
+    RetrieveThings,
+    Signal,
+    Verb,
+)
+from protocol.wire.acks import read_acknowledgement
 from protocol.wire.envelope import Envelope
 from protocol.wire.headers import JSON_TYPE, MERGE_PATCH_TYPE, for_response, media_type, read_headers, salvage_headers
 from protocol.wire.timestamps import iso
@@ -45,19 +57,20 @@ _VERBS: Final[Mapping[str, Verb]] = {
 _WITH_VALUE: Final = frozenset({"create", "modify", "merge"})
 
 
-def to_signal(envelope: Envelope) -> Signal:
-    """The command that a message is, its headers read and stripped of what only the service may set.
+def to_signal(envelope: Envelope, headers: Mapping[str, object] | None = None) -> Incoming:
+    """The command or acknowledgement that a message is, its headers read and stripped of what only the service may set.
 
     Which paths there are is for the tables of resources to say; here only create and the retrieval of several things
-    have a path of their own. A value that a command has no use for is ignored, as Ditto does.
+    have a path of their own. A value that a command has no use for is ignored, as Ditto does. ``headers`` stand in for
+    those of the envelope, for a transport that has more to say.
     """
     topic = envelope.topic
     reader = _READERS.get((topic.group, topic.channel, topic.criterion))
     if reader is None:
         raise _unsupported(envelope)
-    if envelope.status is not None:
+    if envelope.status is not None and topic.criterion != "acks":
         raise IllegalAdaptable("a command has no status; this is a response", topic=str(topic))
-    return reader(envelope, read_headers(envelope.headers))
+    return reader(envelope, read_headers(envelope.headers if headers is None else headers))
 
 
 def _thing_command(envelope: Envelope, headers: Headers) -> Signal:
@@ -69,14 +82,20 @@ def _thing_command(envelope: Envelope, headers: Headers) -> Signal:
 
 
 def _policy_command(envelope: Envelope, headers: Headers) -> Signal:
+    if envelope.topic.action == "checkPermissions":
+        return _check_permissions(envelope, headers)
     verb = _verb(envelope.topic)
     path = pointers.parse_policy_path(envelope.path)
     return _command(envelope, PolicyId.parse(envelope.topic.entity_id), verb, path, headers)
 
 
-_READERS: Final[Mapping[tuple[str, str | None, str], Callable[[Envelope, Headers], Signal]]] = {
+_READERS: Final[Mapping[tuple[str, str | None, str], Callable[[Envelope, Headers], Incoming]]] = {
     ("things", "twin", "commands"): _thing_command,
     ("policies", None, "commands"): _policy_command,
+    ("things", "twin", "acks"): read_acknowledgement,
+    ("things", "live", "acks"): read_acknowledgement,
+    ("things", "none", "acks"): read_acknowledgement,
+    ("policies", None, "acks"): read_acknowledgement,
 }
 
 
@@ -125,6 +144,18 @@ def _listed_id(text: JsonValue, namespace: str | None, topic: Topic) -> ThingId:
     return thing_id
 
 
+def _check_permissions(envelope: Envelope, headers: Headers) -> CheckPermissions:
+    """Questions about many entities, so the topic names none: ``_/_/policies/commands/checkPermissions``."""
+    if pointers.parse(envelope.path) != ROOT:
+        raise UnknownPath(envelope.path, "To check permissions use the path '/'.")
+    if (envelope.topic.namespace, envelope.topic.name) != (ANY, ANY):
+        raise IllegalAdaptable("permissions are checked with '_/_' instead of an id", topic=str(envelope.topic))
+    if isinstance(envelope.value, Missing):
+        raise JsonFieldMissing("value", "the message of a checkPermissions command")
+    explain = headers.get("explain") in (True, "true")
+    return CheckPermissions(checks=read_checks(envelope.value), explain=explain, headers=headers)
+
+
 def _unsupported(envelope: Envelope) -> DittoError:
     """The error for a topic that exists in Ditto's grammar but leads nowhere here."""
     topic = envelope.topic
@@ -142,7 +173,6 @@ _REASONS: Final[Mapping[str, str]] = {
     "events": "twin events follow from commands, clients cannot send them",
     "errors": "errors are sent by the service only",
     "announcements": "announcements are sent by the service only",
-    "acks": "no acknowledgement was requested from you",
     "search": "searching by messages is not served here",
     "streaming": "streaming the history by messages is not served here",
 }
@@ -169,6 +199,17 @@ def from_things(command: RetrieveThings, things: list[JsonValue], headers: Heade
         path="/",
         headers={**for_response(command.headers, headers), "content-type": JSON_TYPE},
         value=things,
+        status=200,
+    )
+
+
+def from_checks(command: CheckPermissions, answers: JsonValue, headers: Headers) -> Envelope:
+    """The message that answers a check of permissions."""
+    return Envelope(
+        topic=Topic(ANY, ANY, "policies", None, "commands", action="checkPermissions"),
+        path="/",
+        headers={**for_response(command.headers, headers), "content-type": JSON_TYPE},
+        value=answers,
         status=200,
     )
 

@@ -139,6 +139,7 @@ ROWS: Final[Mapping[str, HeaderRow]] = {row.name: row for row in TABLE}
 
 _readers: Final = {row.name: row.read for row in TABLE if row.inbound}
 _kept_back: Final = frozenset(row.name for row in TABLE if not row.echoed)
+_WORD: Final = 5
 _json_types: Final = frozenset({str, int, float, bool, list, dict})
 
 
@@ -230,4 +231,4 @@ def _custom(value: object) -> JsonValue:
 
 
 def _size(value: JsonValue) -> int:
-    return len(orjson.dumps(value))
+    return _WORD if type(value) is bool else len(orjson.dumps(value))

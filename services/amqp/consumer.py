@@ -15,7 +15,7 @@ from services.amqp.channels import ConsumingChannel, Outbox
 from services.amqp.connection import Link, SessionEnded
 from services.amqp.dead_letters import DeadLetters
 from services.amqp.identity import Identity
-from services.amqp.intake import Intake, Patience, Submits
+from services.amqp.intake import Acknowledges, Intake, NobodyAsked, Patience, Submits
 from services.amqp.mapper import Mapper
 from services.amqp.meters import Meters
 from services.amqp.replies import ExchangeReplies, Replies
@@ -30,7 +30,7 @@ class CommandConsumer:
     comes back, and its command ids keep it from taking effect twice.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - who takes what, and how patiently; most have defaults
         self,
         link: Link,
         *,
@@ -41,6 +41,7 @@ class CommandConsumer:
         meters: Meters,
         prefetch: int = 1_000,
         patience: Patience | None = None,
+        acknowledging: Acknowledges | None = None,
     ) -> None:
         self.link = link
         self._commanding = commanding
@@ -50,6 +51,7 @@ class CommandConsumer:
         self._meters = meters
         self._prefetch = prefetch
         self._patience = patience or Patience()
+        self._acknowledging = acknowledging or NobodyAsked()
         self._running: asyncio.Future[None] | None = None
         self._stopping = asyncio.Event()
         self._consuming = False
@@ -86,6 +88,7 @@ class CommandConsumer:
         await channel.basic_qos(prefetch_count=self._prefetch)
         intake = Intake(
             commanding=self._commanding,
+            acknowledging=self._acknowledging,
             mapper=self._mapper,
             identity=self._identity,
             dead_letters=DeadLetters(connection, self.link.topology.dead_letters, self._clock),

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from itertools import count
 from typing import Final
 
 from eventstore.events import RecordedEvent
 from protocol.errors import DittoError
 from protocol.json import JsonValue
-from protocol.signals import Action, Command, Response, RetrieveThings, Signal
+from protocol.signals import Action, CheckPermissions, Command, Incoming, Response, RetrieveThings
 from protocol.stored import published_headers
 from protocol.streams import entity_of
-from protocol.wire.codec import event_envelope, from_error, from_response, from_things, to_signal
+from protocol.wire.codec import event_envelope, from_checks, from_error, from_response, from_things, to_signal
 from protocol.wire.envelope import CONTENT_TYPE, decode_envelope, encode_envelope
 from services.amqp.channels import Delivery
 from services.amqp.frames import short_string
@@ -41,7 +40,7 @@ class DittoMapper:
         """``application/vnd.eclipse.ditto+json``."""
         return self._content_type
 
-    def read(self, request: Request) -> Signal:
+    def read(self, request: Request) -> Incoming:
         """Read an envelope; its headers win over the properties of the message, and a correlation id is never missing.
 
         The command id is the envelope's ``ditto-message-id``, else the message's ``message_id``, else what the request
@@ -57,7 +56,7 @@ class DittoMapper:
         message_id = headers.get(MESSAGE_ID)
         if isinstance(message_id, str) and message_id:
             request.command_id = message_id
-        signal = to_signal(replace(envelope, headers=headers))
+        signal = to_signal(envelope, headers)
         request.headers = signal.headers
         request.signal = signal
         return signal
@@ -69,6 +68,8 @@ class DittoMapper:
                 return encode_envelope(from_response(command, response))
             case RetrieveThings() as question, list() as things:
                 return encode_envelope(from_things(question, things, response.headers))
+            case CheckPermissions() as question, dict() as answers:
+                return encode_envelope(from_checks(question, answers, response.headers))
             case _:
                 raise ValueError("only a request that was read can be answered, and several things with a list")
 

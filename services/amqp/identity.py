@@ -8,14 +8,15 @@ message says who sent it.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
+from types import MappingProxyType
 
 from protocol.enforcement.auth import AuthContext
 from protocol.errors import AuthenticationFailed, ConnectionIdEnforcementFailed, PlaceholderUnresolved
 from protocol.identifiers import EntityId, ThingId
-from protocol.signals import Command, RetrieveThings, Signal
+from protocol.signals import CheckPermissions, Command, Incoming, RetrieveThings
 
 USER_ID = "{user_id}"
 _PLACEHOLDER = re.compile(r"\{\{\s*([a-z]+):([a-z]+)\s*\}\}")
@@ -44,7 +45,7 @@ class EntityBinding:
                 if prefix not in {"entity", "thing", "policy"} or part not in _PARTS:
                     raise ValueError(f"the enforcement filter '{text}' has a placeholder that is not known")
 
-    def check(self, user_id: str | None, signal: Signal) -> None:
+    def check(self, user_id: str | None, signal: Incoming) -> None:
         """Raise if ``user_id`` may not speak for every entity of the signal.
 
         ``ConnectionIdEnforcementFailed`` (400) if it may not, ``PlaceholderUnresolved`` (400) if no filter fits.
@@ -58,17 +59,22 @@ class EntityBinding:
 
 
 class Identity:
-    """Subjects of a message: made from ``user_id`` by templates, else the default ones, else nobody's."""
+    """Subjects of a message: made from ``user_id`` by templates, else the default ones, else nobody's.
+
+    ``known`` users have subjects of their own before those that the templates make: the first is the default subject.
+    """
 
     def __init__(
         self,
         templates: tuple[str, ...] = ("amqp:{user_id}",),
         default_subjects: tuple[str, ...] = (),
         binding: EntityBinding | None = None,
+        known: Mapping[str, tuple[str, ...]] = MappingProxyType({}),
     ) -> None:
         self._templates = templates
         self._default = AuthContext(subjects=default_subjects) if default_subjects else None
         self._binding = binding
+        self._known = known
         self._of = lru_cache(maxsize=65_536)(self._subjects)
 
     def authenticate(self, user_id: str | None) -> AuthContext:
@@ -79,21 +85,25 @@ class Identity:
             raise AuthenticationFailed("The message names no user and the connection has no default subjects.")
         return self._default
 
-    def authorize(self, user_id: str | None, signal: Signal) -> None:
+    def authorize(self, user_id: str | None, signal: Incoming) -> None:
         """Check the binding, if there is one; raises as ``EntityBinding.check`` does."""
         if self._binding is not None:
             self._binding.check(user_id, signal)
 
     def _subjects(self, user_id: str) -> AuthContext:
-        return AuthContext(subjects=tuple(template.replace(USER_ID, user_id) for template in self._templates))
+        made = tuple(template.replace(USER_ID, user_id) for template in self._templates)
+        return AuthContext(subjects=tuple(dict.fromkeys((*self._known.get(user_id, ()), *made))))
 
 
-def _entities(signal: Signal) -> Iterator[EntityId]:
+def _entities(signal: Incoming) -> Iterator[EntityId]:
+    """The entities that the signal speaks for; an acknowledgement speaks for none, its correlation id is its right."""
     match signal:
         case Command(entity_id=entity_id):
             yield entity_id
         case RetrieveThings(thing_ids=thing_ids):
             yield from thing_ids
+        case CheckPermissions(checks=checks):
+            yield from dict.fromkeys(check.entity_id for check in checks.values())
 
 
 def _resolved(text: str, entity: EntityId) -> str | None:

@@ -14,7 +14,7 @@ import structlog
 from eventstore.errors import StoreUnavailable
 from protocol.enforcement.auth import AuthContext
 from protocol.errors import DittoError, GatewayServiceUnavailable, HeaderInvalid, InternalError
-from protocol.signals import Response, Signal
+from protocol.signals import Acknowledgement, Incoming, Response, Signal
 from services.amqp.careful import unreadable
 from services.amqp.channels import ConsumingChannel, Delivery
 from services.amqp.connection import Backoff
@@ -42,6 +42,30 @@ class Submits(Protocol):
         ...
 
 
+class Acknowledges(Protocol):
+    """Whoever asked for acknowledgements."""
+
+    def submit(self, acknowledgement: Acknowledgement, auth: AuthContext) -> asyncio.Future[Response]:
+        """Take an acknowledgement; done when it is recorded, or when it turned out that nobody waits for it."""
+        ...
+
+
+class NobodyAsked:
+    """Takes acknowledgements where none are ever asked for: they are ignored, as Ditto ignores those not awaited."""
+
+    def submit(self, acknowledgement: Acknowledgement, auth: AuthContext) -> asyncio.Future[Response]:
+        """See ``Acknowledges``."""
+        del auth
+        future: asyncio.Future[Response] = asyncio.get_running_loop().create_future()
+        future.set_result(taken(acknowledgement))
+        return future
+
+
+def taken(acknowledgement: Acknowledgement) -> Response:
+    """That an acknowledgement needs no further attention; nobody is told."""
+    return Response(entity_id=acknowledgement.entity_id, verb="modify", path=(), status=204)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Patience:
     """How often and how fast a command is tried again: ``attempts`` for one that fails by itself, for ever for all."""
@@ -61,6 +85,7 @@ class Intake:
         self,
         *,
         commanding: Submits,
+        acknowledging: Acknowledges,
         mapper: Mapper,
         identity: Identity,
         dead_letters: DeadLetters,
@@ -69,6 +94,7 @@ class Intake:
         name: str,
     ) -> None:
         self._commanding = commanding
+        self._acknowledging = acknowledging
         self._mapper = mapper
         self._identity = identity
         self._dead_letters = dead_letters
@@ -148,9 +174,12 @@ class Intake:
         else:
             self._submit(request, signal)
 
-    def _submit(self, request: Request, signal: Signal) -> None:
+    def _submit(self, request: Request, signal: Incoming) -> None:
         try:
-            future = self._commanding.submit(signal, request.auth, command_id=request.command_id, edge=EDGE)
+            if isinstance(signal, Acknowledgement):
+                future = self._acknowledging.submit(signal, request.auth)
+            else:
+                future = self._commanding.submit(signal, request.auth, command_id=request.command_id, edge=EDGE)
         except DittoError as error:
             self._refused(request, error)
             return

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from protocol.errors import DittoError
-from protocol.signals import Response, Signal
+from protocol.signals import Incoming, Response
 from services.amqp.requests import Request
 
 
@@ -17,7 +17,7 @@ class Mapper(Protocol):
         """The content type of answers, as an AMQP short string."""
         ...
 
-    def read(self, request: Request) -> Signal:
+    def read(self, request: Request) -> Incoming:
         """Read the delivery's payload into ``request``, as far as it can be read; raises ``DittoError``."""
         ...
 

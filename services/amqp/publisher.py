@@ -56,13 +56,15 @@ class EventPublisher:
         envelope_of: Callable[[RecordedEvent], bytes],
         head: Callable[[], Awaitable[int]],
         meters: Meters,
+        visible: Callable[[RecordedEvent], Awaitable[RecordedEvent | None]] | None = None,
         in_flight: int = 2_000,
-        save_seconds: float = 0.05,
+        save_seconds: float = 0.1,
     ) -> None:
         self.link = link
         self._envelope_of = envelope_of
         self._head = head
         self._meters = meters
+        self._visible = visible
         self._in_flight = in_flight
         self._save_seconds = save_seconds
 
@@ -107,6 +109,12 @@ class EventPublisher:
                 if prefix is None:
                     progress.skipped(event.position)
                     continue
+                if self._visible is not None:
+                    seen = await self._visible(event)
+                    if seen is None:
+                        progress.skipped(event.position)
+                        continue
+                    event = seen  # noqa: PLW2901 - what leaves is what may be seen of it
                 if progress.in_flight >= self._in_flight:
                     await progress.room()
                 tag = publishing.publish(

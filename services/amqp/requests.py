@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from protocol.enforcement.auth import NOBODY, AuthContext
-from protocol.signals import Command, Headers, Signal
+from protocol.signals import Acknowledgement, Command, Headers, Incoming
 from protocol.wire.topics import Topic
 from services.amqp.channels import Delivery
 
@@ -25,7 +25,7 @@ class Request:
     command_id: str
     topic: Topic | None = None
     headers: Headers = field(default_factory=dict)
-    signal: Signal | None = None
+    signal: Incoming | None = None
     auth: AuthContext = NOBODY
     attempts: int = 0
 
@@ -37,9 +37,9 @@ class Request:
 
     @property
     def reply_address(self) -> str | None:
-        """Where the answer goes; None if nobody waits for one."""
+        """Where the answer goes; None if nobody waits for one, as for that to an acknowledgement."""
         headers = self.headers
-        if headers.get("response-required") in _NO:
+        if isinstance(self.signal, Acknowledgement) or headers.get("response-required") in _NO:
             return None
         address = headers.get("reply-to")
         return address if isinstance(address, str) and address else None

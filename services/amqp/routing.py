@@ -10,6 +10,14 @@ The dots of a namespace stay, the name is always exactly one word. So a backend 
 A name is percent-encoded (UTF-8 stays) where it holds ``.``, ``*``, ``#``, ``%``, ``~`` or white space; an empty
 namespace is ``_``. Should a key be longer than AMQP's 255 bytes, the name becomes ``~`` and the hex of its 16-byte
 BLAKE2b hash, and if that does not suffice, so does the namespace.
+
+Announcements about a subject have the key ``policies.<namespace>.<name>.<kind>.<subject>`` on their own exchange, the
+subject as one word, encoded like a name. So a backend binds
+
+    policies.farm.one.*.subjectDeletion.*     to all announcements of namespace ``farm.one``
+    #.subjectDeletion.integration:app-1       to those about one subject, in whatever policy
+
+If the key gets too long, the subject is hashed first, then the name, then the namespace.
 """
 
 from __future__ import annotations
@@ -39,6 +47,21 @@ def routing_prefix(stream: str) -> str | None:
     if _too_long(group, space, word):
         space = hashed(namespace)
     return f"{group}.{space}.{word}."
+
+
+@lru_cache(maxsize=4_096)
+def announcement_key(policy_id: str, kind: str, subject_id: str) -> str:
+    """The routing key of an announcement about a subject of a policy."""
+    namespace, _, name = policy_id.partition(":")
+    space, word, subject = namespace or "_", _ESCAPED.sub(_percent, name), _ESCAPED.sub(_percent, subject_id)
+    ways = (
+        (space, word, subject),
+        (space, word, hashed(subject_id)),
+        (space, hashed(name), hashed(subject_id)),
+        (hashed(namespace), hashed(name), hashed(subject_id)),
+    )
+    keys = [f"policies.{space}.{word}.{kind}.{subject}" for space, word, subject in ways]
+    return next((key for key in keys if len(key.encode()) <= LONGEST), keys[-1])
 
 
 def _too_long(group: str, space: str, word: str) -> bool:

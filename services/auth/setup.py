@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+import time
+
 from services.auth.authentication import Authentication, Authenticator
 from services.auth.basic import BasicUsers
+from services.auth.bearer import BearerTokens
 from services.auth.pre_authenticated import PreAuthenticated
 from services.settings import DEVOPS_USER, Settings
 
 
 def api_authentication(settings: Settings) -> Authentication:
-    """For ``/api``: the pre-authenticated header if switched on, then basic users."""
+    """For ``/api``: the pre-authenticated header if switched on, then tokens, then basic users."""
     ways: list[Authenticator] = []
     if settings.pre_authentication:
         ways.append(PreAuthenticated())
+    challenge = 'Basic realm="twinlog", charset="UTF-8"'
+    if settings.openid_issuers:
+        ways.append(BearerTokens(settings.openid_issuers, clock=time.time, time=time.monotonic))
+        challenge += ', Bearer realm="twinlog"'
     if settings.basic_users:
         ways.append(BasicUsers(settings.basic_users, prefix=settings.basic_subject_prefix))
-    return Authentication(ways, challenge='Basic realm="twinlog", charset="UTF-8"')
+    return Authentication(ways, challenge=challenge)
 
 
 def operator_authentication(settings: Settings) -> Authentication:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import typer
 
+from services.cli.deadlines import deadlines
 from services.cli.demo import demo
 from services.cli.events import events
 from services.cli.exits import EPILOG
+from services.cli.policies import policies
 from services.cli.rebuild import rebuild
+from services.cli.search import search
 from services.cli.serve import migrate, serve
 from services.cli.settings import settings
 from services.cli.status import status
@@ -25,7 +28,10 @@ app.command("serve", epilog=EPILOG)(serve)
 app.command("migrate", epilog=EPILOG)(migrate)
 app.add_typer(events, name="events", epilog=EPILOG)
 app.add_typer(things, name="thing", epilog=EPILOG)
+app.add_typer(policies, name="policy", epilog=EPILOG)
 app.command("rebuild", epilog=EPILOG)(rebuild)
+app.command("search", epilog=EPILOG)(search)
+app.command("deadlines", epilog=EPILOG)(deadlines)
 app.command("status", epilog=EPILOG)(status)
 app.command("settings")(settings)
 app.command("demo")(demo)

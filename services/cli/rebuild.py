@@ -11,10 +11,10 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from projections.rebuild import BehindCopyError, Rebuild, RebuildOptions, RebuildProgress, Rebuilt
-from services.cli.connection import open_log
+from services.cli.connection import open_log, settings
 from services.cli.exits import Exit, fail
 from services.cli.running import run
-from services.core import PROJECTIONS
+from services.core import PROJECTIONS, projections
 
 
 def rebuild(
@@ -59,7 +59,9 @@ def rebuild(
 async def _rebuild(name: str, options: RebuildOptions) -> Rebuilt:
     async with open_log() as log, log.store:
         with _progress() as bar:
-            work = Rebuild(log.pool, log.store, PROJECTIONS[name](), options=options, report=_reporter(bar, name))
+            work = Rebuild(
+                log.pool, log.store, projections(settings())[name](), options=options, report=_reporter(bar, name)
+            )
             try:
                 return await work.run()
             except BehindCopyError as behind:

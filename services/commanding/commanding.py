@@ -18,9 +18,10 @@ from protocol.entities import EntityState
 from protocol.errors import InternalError
 from protocol.identifiers import ThingId
 from protocol.json import JsonValue
-from protocol.signals import Response, RetrieveThings, Signal
+from protocol.signals import CheckPermissions, Response, RetrieveThings, Signal
 from protocol.streams import entity_of
 from services.commanding.appending import Appender
+from services.commanding.checking import Checker, Checking, checking
 from services.commanding.draft import Verdict
 from services.commanding.enforcers import Enforcers
 from services.commanding.errors import OutcomeUnknown, Overloaded, Stopping, StoreDown, Withdrawn
@@ -107,6 +108,8 @@ class Commanding:
             clock=clock,
             limits=limits.rules,
         )
+        checker = Checker(states=self._states, ledger=self._ledger, clock=clock, limits=limits.rules)
+        self._checks = Lane[Checking](checker.work, group_max=1, failed=self._failed)
         self._past = Lane[Pending](history.work, group_max=1, failed=self._failed)
         self._tasks: list[asyncio.Task[None]] = []
         self._stopping = False
@@ -122,6 +125,7 @@ class Commanding:
                 ("reads", self._reads),
                 ("lookups", self._lookups),
                 ("past", self._past),
+                ("checks", self._checks),
             )
         ]
         return self
@@ -196,7 +200,7 @@ class Commanding:
             return
         try:
             async with asyncio.timeout(seconds):
-                for lane in (self._writes, self._lookups, self._reads, self._past):
+                for lane in (self._writes, self._lookups, self._reads, self._past, self._checks):
                     await lane.idle()
         except TimeoutError:
             _log.warning("stopped_with_commands_waiting", extra={"commands": len(self._ledger)})
@@ -213,6 +217,8 @@ class Commanding:
         future: asyncio.Future[Response] = self._loop.create_future()
         if isinstance(signal, RetrieveThings):
             return self._gather(gathering(signal, auth, edge, future, self._loop.time()))
+        if isinstance(signal, CheckPermissions):
+            return self._check(checking(signal, auth, edge, future, self._loop.time()))
         stream = stream_name(signal.entity_id)
         pending = Pending(signal, auth, command_id, edge, stream, future, self._loop.time())
         if signal.verb != "retrieve" or self._ledger.busy(stream):
@@ -237,11 +243,16 @@ class Commanding:
             self._ledger.answer(request.whole, together(request.signal, answers))
         return request.whole
 
-    def _failed(self, group: Sequence[Pending | Gathering]) -> None:
+    def _check(self, request: Checking) -> Pending:
+        self._enter(request.whole, changing=False)
+        self._checks.put(request)
+        return request.whole
+
+    def _failed(self, group: Sequence[Pending | Gathering | Checking]) -> None:
         """A defect of ours stopped a group in the middle: answer it, and believe nothing that memory holds."""
         self._states.clear()
         for item in group:
-            pending = item.whole if isinstance(item, Gathering) else item
+            pending = item if isinstance(item, Pending) else item.whole
             unknown = pending.taken and not pending.future.done()
             self._ledger.close(
                 pending, OutcomeUnknown() if unknown else InternalError("The command could not be executed.")

@@ -9,7 +9,6 @@ from datetime import datetime
 from eventstore.events import Commit, StreamName
 from protocol.context import Context, Limits
 from protocol.decision import Decision
-from protocol.enforcement.enforce import enforce
 from protocol.entities import EntityState, evolve_entity, respond
 from protocol.errors import DittoError, InternalError
 from protocol.identifiers import PolicyId
@@ -18,7 +17,7 @@ from protocol.signals import Event, Response
 from services.commanding.pending import Answer, Pending
 from services.commanding.records import ETAG, commit_of
 from services.commanding.remembered import CommandKey
-from services.commanding.rules import decided, stream_name
+from services.commanding.rules import decided, permitted, stream_name
 from services.commanding.surroundings import Compile, Surroundings
 
 _log = logging.getLogger(__name__)
@@ -79,17 +78,19 @@ class Draft:
             if first is not None:
                 first.repeats.append(pending)
                 return ()
-        around = self._surroundings.of(pending.command, pending.auth.subjects)
+        state = self._states[pending.stream]
+        around = self._surroundings.of(pending.command, state, pending.auth)
         if isinstance(around, tuple):
             return around
-        self._decide(pending, {pending.stream: self._states[pending.stream], **around.seen}, around.context)
+        self._decide(pending, {pending.stream: state, **around.seen}, around.context)
         return ()
 
     def missing(self, pending: Pending) -> tuple[StreamName, ...]:
         """The streams to learn before the command can be decided, as far as can be told from those that are known."""
         if pending.stream not in self._states:
             return (pending.stream,)
-        around = self._surroundings.of(pending.command, pending.auth.subjects)
+        state = self._states[pending.stream]
+        around = self._surroundings.of(pending.command, state, pending.auth)
         return around if isinstance(around, tuple) else ()
 
     def keep(self, effect: Effect) -> None:
@@ -111,11 +112,11 @@ class Draft:
 
     def _decide(self, pending: Pending, seen: dict[StreamName, EntityState | None], context: Context) -> None:
         state = seen[pending.stream]
-        permitted = False
+        may = False
         answer: Answer
         try:
-            command, shown = enforce(pending.command, state, context)
-            permitted = True
+            command, shown = permitted(pending.command, state, context)
+            may = True
             decision = decided(command, shown, context)
             if decision.events:
                 self._add(self._effect(pending, decision, seen))
@@ -127,7 +128,7 @@ class Draft:
             _log.exception("command_failed", extra={"entity_id": pending.command.entity_id})
             answer = InternalError("The command could not be executed.")
         built = not self._drafted.isdisjoint(seen)
-        (self.held if built else self.verdicts).append(Verdict(pending, answer, seen, permitted))
+        (self.held if built else self.verdicts).append(Verdict(pending, answer, seen, may))
 
     def _effect(self, pending: Pending, decision: Decision, seen: dict[StreamName, EntityState | None]) -> Effect:
         states = states_after(decision.events, seen, self.now)

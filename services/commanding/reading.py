@@ -13,6 +13,8 @@ from protocol.errors import DittoError
 from protocol.identifiers import ThingId
 from protocol.json import JsonValue, Missing
 from protocol.signals import Command, Response, RetrieveThings
+from protocol.things import conditions
+from protocol.things.conditions import CONDITION
 from services.commanding.draft import Draft
 from services.commanding.errors import StoreDown
 from services.commanding.ledger import Ledger
@@ -102,7 +104,8 @@ class Reader:
 def gathering(
     signal: RetrieveThings, auth: AuthContext, edge: str, future: asyncio.Future[Response], since: float
 ) -> Gathering:
-    """One retrieve for each thing asked for."""
+    """One retrieve for each thing asked for; raises if a condition cannot be asked of any of them."""
+    conditions.check_of_many(signal.headers)
     parts = [
         Pending(_one(signal, thing_id), auth, None, edge, stream_name(thing_id), future, since)
         for thing_id in dict.fromkeys(signal.thing_ids)
@@ -113,11 +116,12 @@ def gathering(
 
 
 def _one(signal: RetrieveThings, thing_id: ThingId) -> Command:
-    return Command(entity_id=thing_id, verb="retrieve", path=(), fields=signal.fields)
+    headers = {CONDITION: signal.headers[CONDITION]} if CONDITION in signal.headers else {}
+    return Command(entity_id=thing_id, verb="retrieve", path=(), fields=signal.fields, headers=headers)
 
 
 def together(signal: RetrieveThings, answers: list[Answer]) -> Response:
-    """The things found, in the order asked for; what is missing or hidden is left out.
+    """The things found, in the order asked for; what is missing, hidden or not as the condition wants is left out.
 
     The entity id of the answer is the placeholder of the request's topic, ``_:_`` or ``<namespace>:_``.
     """

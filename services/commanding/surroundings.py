@@ -9,6 +9,7 @@ from typing import TypeAlias
 
 from eventstore.events import StreamName
 from protocol.context import Context, Limits, States, documents
+from protocol.enforcement.auth import AuthContext
 from protocol.enforcement.enforce import governing_policy
 from protocol.enforcement.enforcer import Enforcer
 from protocol.entities import EntityState
@@ -47,31 +48,32 @@ class Surroundings:
         self._now = now
         self._limits = limits
         self._compile = compile
-        self._governed: dict[tuple[PolicyId | None, tuple[str, ...]], Surrounding] = {}
+        self._governed: dict[tuple[PolicyId | None, tuple[str, ...], int | None], Surrounding] = {}
 
     def forget(self) -> None:
         """The state of a policy has changed."""
         self._governed.clear()
 
-    def of(self, command: Command, subjects: tuple[str, ...]) -> Surrounding | tuple[StreamName, ...]:
-        """The surrounding of a command, or the streams to learn first; its own entity's must be known."""
-        state = self._states[stream_name(command.entity_id)]
+    def of(
+        self, command: Command, state: EntityState | None, auth: AuthContext
+    ) -> Surrounding | tuple[StreamName, ...]:
+        """The surrounding of a command on an entity in this state, or the streams to learn first."""
         policy_id = None if state is None else governing_policy(state)
-        key = (policy_id, subjects)
+        key = (policy_id, auth.subjects, None if auth.claims is None else id(auth.claims))
         governed = self._governed.get(key)
         if governed is None:
-            found = self._around(() if policy_id is None else (policy_id,), subjects)
+            found = self._around(() if policy_id is None else (policy_id,), auth, policy_id)
             if isinstance(found, tuple):
                 return found
             governed = self._governed[key] = found
         wanted = needed(command, state, governed.context)
-        return governed if not wanted else self._wider(command, state, subjects, policy_id, wanted)
+        return governed if not wanted else self._wider(command, state, auth, policy_id, wanted)
 
     def _wider(
         self,
         command: Command,
         state: EntityState | None,
-        subjects: tuple[str, ...],
+        auth: AuthContext,
         policy_id: PolicyId | None,
         wanted: tuple[EntityId, ...],
     ) -> Surrounding | tuple[StreamName, ...]:
@@ -79,16 +81,18 @@ class Surroundings:
         entities: dict[EntityId, None] = {} if policy_id is None else {policy_id: None}
         while True:
             entities.update(dict.fromkeys(wanted))
-            found = self._around(entities, subjects)
+            found = self._around(entities, auth, policy_id)
             if isinstance(found, tuple):
                 return found
             wanted = tuple(each for each in needed(command, state, found.context) if each not in entities)
             if not wanted:
                 return found
 
-    def _around(self, entities: Iterable[EntityId], subjects: tuple[str, ...]) -> Surrounding | tuple[StreamName, ...]:
+    def _around(
+        self, entities: Iterable[EntityId], auth: AuthContext, governing: PolicyId | None
+    ) -> Surrounding | tuple[StreamName, ...]:
         """Everything known about these entities and the policies behind them."""
-        gathered = _Gathered(self._states)
+        gathered = Gathered(self._states)
         for entity_id in entities:
             gathered.add(entity_id)
         for policy_id in list(gathered.policies):
@@ -97,16 +101,18 @@ class Surroundings:
             return tuple(gathered.missing)
         context = Context(
             now=self._now,
-            subjects=subjects,
+            subjects=auth.subjects,
+            claims=auth.claims,
             policies=gathered.policies,
             things=gathered.things,
             limits=self._limits,
+            governing=governing,
             compile=self._compile,
         )
         return Surrounding(context=context, seen=gathered.seen)
 
 
-class _Gathered:
+class Gathered:
     """Entities with what governs them, as far as it is known; the rest is ``missing``."""
 
     def __init__(self, states: Mapping[StreamName, EntityState | None]) -> None:

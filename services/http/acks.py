@@ -33,6 +33,11 @@ class Acknowledgement:
         return entry
 
 
+def persisted() -> Acknowledgement:
+    """The entry of the search index once it shows the change."""
+    return Acknowledgement(status=204)
+
+
 async def wait_for_nobody(seconds: float, stopping: asyncio.Event) -> None:
     """Wait as long as the client would for an acknowledgement, or until the service goes down."""
     try:

@@ -14,14 +14,16 @@ from protocol.enforcement.auth import NOBODY, AuthContext
 from protocol.errors import ApiVersionNotSupported, DittoError, GatewayInternalError, HeaderInvalid
 from protocol.json import MISSING
 from services.auth.authentication import Authentication
-from services.http import operations, things, whoami
+from services.http import operations, permissions, policies, search, things, whoami
 from services.http.answers import answer, error_answer, refusal_answer
 from services.http.exchange import Bounds, Commands, Edge, Exchange
 from services.http.headers import check_text, correlation_id_of, new_correlation_id
 from services.http.operations import Operations
 from services.http.refusals import PlainRefusal, wrong_method
 from services.http.routes import Place, Route, Router
+from services.http.throttle import UNTHROTTLED, Throttles
 from services.http.urls import NO_QUERY, Query, read_query, split_target
+from services.searching.searching import Searching
 
 API: Final = "/api/2/"
 _VERSIONED: Final = re.compile(r"/(?:api|ws)/(\d{1,9})(?:/|$)", re.ASCII)
@@ -32,7 +34,16 @@ log = structlog.get_logger(__name__)
 class HttpApp:
     """Answers requests. Whatever happens becomes an answer: no client sees a traceback or a closed socket."""
 
-    def __init__(self, *, edge: Edge, api: Authentication, operators: Authentication, routes: Iterable[Route]) -> None:
+    def __init__(
+        self,
+        *,
+        edge: Edge,
+        api: Authentication,
+        operators: Authentication,
+        routes: Iterable[Route],
+        throttles: Throttles,
+    ) -> None:
+        self._throttles = throttles
         self._edge = edge
         self._api = api
         self._operators = operators
@@ -67,8 +78,10 @@ class HttpApp:
 
     async def _answer(self, request: BaseRequest, path: str, query: Query, correlation_id: str) -> StreamResponse:
         if path.startswith(API):
+            self._throttles.arrived(request.remote)
             verdict = self._api.authenticate(request.headers)
             auth = verdict if isinstance(verdict, AuthContext) else await verdict
+            self._throttles.identified(auth.default_subject)
         else:
             auth = NOBODY
         route, place = self._find(path)
@@ -80,6 +93,7 @@ class HttpApp:
                 raise wrong_method(request.method, route.allowed)
             action = route.methods["GET"]
         if route.access == "operator":
+            self._throttles.arrived(request.remote)
             verdict = self._operators.authenticate(request.headers)
             auth = verdict if isinstance(verdict, AuthContext) else await verdict
         return await action(Exchange(self._edge, request, path, query, correlation_id, auth), place)
@@ -97,7 +111,7 @@ class HttpApp:
         return (self._api if target.startswith(API) else self._operators).challenge
 
 
-def create_app(
+def create_app(  # noqa: PLR0913 - what a server is made of
     commands: Commands,
     *,
     api: Authentication,
@@ -106,6 +120,8 @@ def create_app(
     default_namespace: str = "org.eclipse.ditto",
     bounds: Bounds | None = None,
     public_url: str | None = None,
+    searching: Searching | None = None,
+    throttles: Throttles = UNTHROTTLED,
 ) -> HttpApp:
     """The HTTP edge over ``commands``: every route, none of the sockets (those are ``services.http.server``)."""
     edge = Edge(
@@ -114,9 +130,18 @@ def create_app(
         default_namespace=default_namespace,
         public_url=public_url,
         stopping=asyncio.Event(),
+        searching=searching,
     )
-    routes = (*things.routes(default_namespace), *whoami.ROUTES, *operations.routes(operations_of))
-    return HttpApp(edge=edge, api=api, operators=operators, routes=routes)
+    searches = () if searching is None else search.routes(searching)
+    routes = (
+        *things.routes(default_namespace),
+        *policies.routes(default_namespace),
+        *whoami.ROUTES,
+        *permissions.ROUTES,
+        *searches,
+        *operations.routes(operations_of),
+    )
+    return HttpApp(edge=edge, api=api, operators=operators, routes=routes, throttles=throttles)
 
 
 def _correlation_id(request: BaseRequest, query: Query) -> str:

@@ -9,7 +9,7 @@ from aiohttp import web
 
 from protocol import json
 from protocol.errors import JsonFormatInvalid, JsonInvalid, MediaTypeUnsupported
-from protocol.json import JsonValue
+from protocol.json import MISSING, JsonValue, Missing
 from services.http.exchange import Exchange
 from services.http.refusals import PlainRefusal, body_too_large
 
@@ -45,6 +45,12 @@ async def read_object(exchange: Exchange) -> JsonValue:
 async def read_value(exchange: Exchange) -> JsonValue:
     """The body where any JSON is expected; an empty one is 400 ``json.invalid``."""
     return json.parse(await read_bytes(exchange), max_depth=exchange.edge.bounds.json_depth)
+
+
+async def read_optional(exchange: Exchange) -> JsonValue | Missing:
+    """The body where there may be one."""
+    data = await read_bytes(exchange)
+    return json.parse(data, max_depth=exchange.edge.bounds.json_depth) if data else MISSING
 
 
 async def read_text_or_value(exchange: Exchange) -> JsonValue:

@@ -11,26 +11,32 @@ from aiohttp.web import StreamResponse
 
 from protocol.json import MISSING, JsonValue, Missing
 from protocol.signals import Command, Response
-from services.http import acks, expectations
+from services.http import acks
 from services.http.acks import Acknowledgement
 from services.http.answers import answer, response_answer
 from services.http.exchange import Exchange
-from services.http.expectations import TWIN_PERSISTED, Expectation
+from services.http.expectations import SEARCH_PERSISTED, TWIN_PERSISTED, Expectation
 
 UNAWAITED_SECONDS: Final = 3
 """How long an error may still come back to a client that wants no response. Source: Ditto's default."""
 
 
 async def change(
-    exchange: Exchange, command: Command, headers: Mapping[str, JsonValue], *, location: str
+    exchange: Exchange,
+    command: Command,
+    headers: Mapping[str, JsonValue],
+    expectation: Expectation,
+    *,
+    location: str,
 ) -> StreamResponse:
     """Have the command executed and answer as http-api.md section 3.4 says; ``location`` is for what it may create."""
-    expectation = expectations.of_change(headers)
     if not expectation.response_required and not expectation.labels:
         return await _unawaited(exchange, command)
     started = asyncio.get_running_loop().time()
+    # The events of an action do not tell its answer, and to execute it twice does no harm.
+    command_id = exchange.command_id() if command.verb != "execute" else None
     response = await exchange.edge.commands.execute(
-        command, exchange.auth, command_id=exchange.command_id(), edge="http", timeout=expectation.seconds
+        command, exchange.auth, command_id=command_id, edge="http", timeout=expectation.seconds
     )
     if expectation.foreign_labels:
         return await _acknowledged(exchange, response, expectation, started)
@@ -62,15 +68,26 @@ async def _acknowledged(
 ) -> StreamResponse:
     seconds = exchange.edge.bounds.timeout_seconds if expectation.seconds is None else expectation.seconds
     remaining = started + seconds - asyncio.get_running_loop().time()
-    await acks.wait_for_nobody(remaining, exchange.edge.stopping)
     collected = {
-        label: Acknowledgement(status=response.status, payload=response.value, headers=response.headers)
-        if label == TWIN_PERSISTED
-        else acks.missing(seconds)
-        for label in expectation.labels
+        TWIN_PERSISTED: Acknowledgement(status=response.status, payload=response.value, headers=response.headers),
+        SEARCH_PERSISTED: await _indexed(exchange, response, expectation, remaining, seconds),
     }
+    if not collected.keys() >= set(expectation.labels):
+        remaining = started + seconds - asyncio.get_running_loop().time()
+        await acks.wait_for_nobody(remaining, exchange.edge.stopping)
+    collected = {label: collected.get(label) or acks.missing(seconds) for label in expectation.labels}
     status = acks.aggregate_status(collected)
     return answer(status, _body(collected, expectation), exchange.correlation_id, {})
+
+
+async def _indexed(
+    exchange: Exchange, response: Response, expectation: Expectation, remaining: float, seconds: float
+) -> Acknowledgement:
+    """Whether the search index shows the change; what changed nothing is shown as soon as what came before it."""
+    searching = exchange.edge.searching
+    if SEARCH_PERSISTED not in expectation.labels or searching is None or remaining <= 0:
+        return acks.missing(seconds)
+    return acks.persisted() if await searching.persisted(response.position, remaining) else acks.missing(seconds)
 
 
 def _body(collected: Mapping[str, Acknowledgement], expectation: Expectation) -> JsonValue | Missing:

@@ -16,6 +16,7 @@ from protocol.json import JsonValue
 from protocol.signals import Response, Signal
 from services.http.headers import command_headers
 from services.http.urls import Query
+from services.searching.searching import Searching
 
 
 class Commands(Protocol):
@@ -71,6 +72,7 @@ class Edge:
     default_namespace: str
     public_url: str | None
     stopping: asyncio.Event
+    searching: Searching | None = None
 
 
 @dataclass(frozen=True, slots=True)

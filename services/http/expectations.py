@@ -21,6 +21,7 @@ from protocol.errors import (
 from protocol.json import JsonValue
 
 TWIN_PERSISTED: Final = "twin-persisted"
+SEARCH_PERSISTED: Final = "search-persisted"
 _LIVE_RESPONSE: Final = "live-response"
 _LABEL: Final = re.compile(r"[a-zA-Z0-9\-_:]{3,165}")
 _MAX_SECONDS: Final = 60
@@ -42,6 +43,7 @@ class Expectation:
 
 
 _USUAL: Final = Expectation()
+_WITHOUT_ACKS: Final = Expectation(labels=())
 
 
 def of_change(headers: Mapping[str, JsonValue]) -> Expectation:
@@ -57,6 +59,21 @@ def of_change(headers: Mapping[str, JsonValue]) -> Expectation:
     if seconds == 0 and (required or labels):
         raise HeaderInvalid("timeout", "more than 0 where a response or acknowledgements are awaited", "0")
     return Expectation(response_required=required, seconds=seconds, labels=labels)
+
+
+def of_policy_change(headers: Mapping[str, JsonValue]) -> Expectation:
+    """What is expected of a command that changes a policy: nobody but the twin's own side ever acknowledges it.
+
+    So ``requested-acks`` only has to be well-formed. ``timeout=0`` is refused in any case, as Ditto does.
+    """
+    if _NAMES.isdisjoint(headers):
+        return _WITHOUT_ACKS
+    seconds = _seconds(headers)
+    if seconds == 0:
+        raise HeaderInvalid("timeout", "more than 0 for a command to a policy", "0")
+    if "requested-acks" in headers:
+        _labels(headers["requested-acks"])
+    return Expectation(response_required=bool(headers.get("response-required", True)), seconds=seconds, labels=())
 
 
 def of_query(headers: Mapping[str, JsonValue]) -> Expectation:

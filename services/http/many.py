@@ -14,7 +14,7 @@ from urllib.parse import quote, urlencode
 from aiohttp.web import StreamResponse
 
 from protocol import json
-from protocol.errors import JsonInvalid, SearchOptionInvalid
+from protocol.errors import CommandHeadersInvalid, JsonInvalid, SearchOptionInvalid
 from protocol.identifiers import ThingId, with_default_namespace
 from protocol.json import JsonObject
 from protocol.signals import RetrieveThings
@@ -25,6 +25,7 @@ from services.http.routes import Place
 
 SIZE_DEFAULT: Final = 25
 SIZE_MAX: Final = 200
+_UNHEEDED: Final = frozenset({"condition", "live-channel-condition"})
 _OPTION: Final = re.compile(r"\s*(\w+)\(([^()]*)\)\s*(?:,|$)")
 _ONLY_ORDER: Final = frozenset({"+thingId", " thingId", "thingId", "+/thingId", " /thingId", "/thingId"})
 
@@ -56,7 +57,10 @@ async def _by_ids(exchange: Exchange) -> StreamResponse:
 
 
 async def _by_namespaces(exchange: Exchange) -> StreamResponse:
-    expectations.of_query(exchange.headers())
+    headers = exchange.headers()
+    expectations.of_query(headers)
+    for name in _UNHEEDED.intersection(headers):
+        raise CommandHeadersInvalid(name, "a listing of namespaces is not filtered; name the things by ids")
     namespaces = tuple(filter(None, _listed(exchange, "namespaces"))) if "namespaces" in exchange.query else ()
     page = read_page(",".join(exchange.query.get("option", ())), namespaces)
     fields = exchange.fields()

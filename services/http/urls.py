@@ -39,6 +39,11 @@ def percent_decode(text: str) -> str:
         raise bad_uri("it is not UTF-8") from None
 
 
+def percent_decode_if_possible(text: str) -> str:
+    """As ``percent_decode``, but what holds a bad escape stays as it is."""
+    return text if _BAD_ESCAPE.search(text) else percent_decode(text)
+
+
 def read_query(text: str) -> Query:
     """Parameters of a query string, where a plus is a space (WHATWG URL section 5.1); 400 if it is malformed."""
     if not text:

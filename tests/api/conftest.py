@@ -16,12 +16,14 @@ from yarl import URL
 
 from eventstore.memory import InMemorySoleWriter
 from projections.twins import InMemoryTwins
+from services.auth.authentication import Authentication
 from services.auth.setup import api_authentication, operator_authentication
 from services.commanding.commanding import Commanding
 from services.http.app import HttpApp, create_app
 from services.http.exchange import Bounds, Commands
 from services.http.operations import Check, Operations
 from services.http.server import serve_http
+from services.http.throttle import UNTHROTTLED, Throttles
 from services.settings import Settings
 from tests.api.gated import GatedStore
 
@@ -96,15 +98,18 @@ async def serving(
     checks: Mapping[str, Check] | None = None,
     bounds: Bounds | None = None,
     open_metrics: bool = False,
+    api: Authentication = API,
+    throttles: Throttles = UNTHROTTLED,
 ) -> AsyncIterator[Client]:
     app = create_app(
         commands,
-        api=API,
+        api=api,
         operators=OPERATORS,
         operations_of=Operations(
             version="1.2.3", checks=checks or {}, metrics=CollectorRegistry(), open_metrics=open_metrics
         ),
         bounds=bounds,
+        throttles=throttles,
     )
     async with serve_http(app, host="127.0.0.1", port=0) as port, aiohttp.ClientSession() as session:
         yield Client(session, app, port)

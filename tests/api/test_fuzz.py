@@ -49,7 +49,22 @@ KNOWN_PATHS: Final = st.builds(
     ),
     st.sampled_from(["", "", "", "/"]) | PARTS.map(lambda part: f"/{part}"),
 )
-PATHS: Final = KNOWN_PATHS | THING_PATHS | st.lists(PARTS, max_size=7).map(lambda parts: "/" + "/".join(parts))
+POLICY_PATHS: Final = st.builds(
+    lambda resource, below: f"/api/2/policies/a:p{resource}{below}",
+    st.sampled_from(
+        [
+            *("", "/entries", "/entries/o", "/entries/o/subjects", "/entries/o/resources", "/entries/o/importable"),
+            *("/entries/o/subjects/nginx:ada", "/entries/o/resources/thing:/", "/entries/o/references"),
+            *("/entries/o/namespaces", "/entries/o/allowedAdditions", "/imports", "/imports/a:q"),
+            *("/imports/a:q/entries", "/imports/a:q/transitiveImports", "/entries/o/actions/activateTokenIntegration"),
+            *("/actions/deactivateTokenIntegration", "/entries/%FF", "/entries/o/subjects/x:%zz"),
+        ]
+    ),
+    st.sampled_from(["", "", "", "/"]) | PARTS.map(lambda part: f"/{part}"),
+)
+PATHS: Final = (
+    POLICY_PATHS | KNOWN_PATHS | THING_PATHS | st.lists(PARTS, max_size=7).map(lambda parts: "/" + "/".join(parts))
+)
 NAMES: Final = st.sampled_from(
     [
         *("timeout", "response-required", "requested-acks", "channel", "condition", "if-match", "if-none-match"),
@@ -63,6 +78,8 @@ VALUES: Final = st.sampled_from(
         *("", "0", "1", "true", "false", "-1", "1s", "99999999999999999999", "*", '"rev:1"', 'W/"x"', "twin", "live"),
         *("[]", "{}", "null", "twin-persisted", "skip", "skip-minimizing-merge", "2026-01-01T00:00:00Z", "a:b", "(("),
         *("size(2)", "cursor(W10)", "cursor(WyJhIiwiYiJd)", "attributes/x", "*/x", '[{"key":"/a","value":1}]', "a,,b"),
+        *("eq(attributes/x,1)", 'not(like(thingId,"a*"),exists(features/*/x))', '{"/":"gt(_modified,time:now-1y)"}'),
+        *("eq(attributes/x,time:now+99999999999y)", '{"attributes/x":"eq(attributes/x,2)"}', "in(_revision,1,2"),
         *("thingId,attributes(a,b)", "features/*/x", "0001-01-01T00:00:00Z", "9999-12-31T23:59:59Z", "NaN", "original"),
     ]
 ) | st.text(st.characters(min_codepoint=32, max_codepoint=126), max_size=12)
@@ -80,6 +97,19 @@ KEYS: Final = (
             "features",
             "properties",
             "op",
+            *(
+                "subjects",
+                "resources",
+                "grant",
+                "revoke",
+                "type",
+                "expiry",
+                "announcement",
+                "beforeExpiry",
+                "importable",
+            ),
+            *("references", "entry", "import", "imports", "namespaces", "allowedAdditions", "transitiveImports"),
+            *("nginx:ada", "thing:/", "requestedAcks", "labels", "randomizationInterval"),
         ]
     )
     | st.sampled_from(["path", "value", "from", "{{ ~.*~ }}", "{{ /(a+)+$/ }}", "_metadata", "entries", "a/b", "a:b"])
@@ -98,6 +128,8 @@ FUZZ: Final = settings(
 )
 
 
+RIGHTS: Final = {key: {"grant": ["READ", "WRITE", "EXECUTE"], "revoke": []} for key in ("thing:/", "policy:/")}
+POLICY: Final = {"entries": {"o": {"subjects": {"nginx:ada": {"type": "t"}}, "resources": RIGHTS}}}
 THING: Final = {
     "policyId": "a:b",
     "attributes": {"x": 1},
@@ -121,7 +153,7 @@ async def test_no_request_is_answered_with_a_5xx(client: Client) -> None:
         requests.append((method, target, {"Content-Type": kind, **headers}, {"attributes": {"y": 2}}))
 
     @FUZZ
-    @given(st.sampled_from(["PUT", "PATCH"]), KNOWN_PATHS, KINDS, BODIES)
+    @given(st.sampled_from(["PUT", "PATCH", "POST"]), KNOWN_PATHS | POLICY_PATHS, KINDS, BODIES)
     def gather_bodies(method: str, path: str, kind: str, body: object) -> None:
         requests.append((method, path, {"Content-Type": kind}, body))
 
@@ -131,6 +163,7 @@ async def test_no_request_is_answered_with_a_5xx(client: Client) -> None:
     for number, (method, target, headers, body) in enumerate(requests):
         if number % 5 == 0:
             await client("PUT", "/api/2/things/a:b", THING)
+            await client("PUT", "/api/2/policies/a:p", POLICY)
         # Nobody gives the acknowledgements that some of these requests ask for: waiting for them would take minutes.
         short = {"timeout": "50ms"} if "timeout" not in target and "timeout" not in headers else {}
         reply = await client(method, target, None, {**headers, **short}, data=json.dumps(body).encode())

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import signal
 import sys
 import tempfile
 from collections.abc import AsyncIterator
@@ -19,6 +20,7 @@ import typer
 import uvloop
 from rich.console import Console
 
+from eventstore.migrations import migrate
 from eventstore.pool import create_pool
 from eventstore.postgres import PostgresEventStore
 from services.embedded.postgres import EmbeddedPostgres
@@ -29,6 +31,7 @@ from tests.benchmarks.processes import twinlog
 
 PATHS = ("amqp", "http", "append", "replay", "scale")
 CONSOLE = Console(stderr=True)
+WIDTH = 200
 
 
 def main(
@@ -39,16 +42,21 @@ def main(
     """Measure Twinlog beside the bare libraries and print the ratios."""
     chosen = tuple(only or PATHS)
     measures = uvloop.run(_measure(chosen, rounds))
-    Console().print(report(measures))
+    Console(width=WIDTH if not sys.stdout.isatty() else None).print(report(measures))
     if json is not None:
         json.write_bytes(orjson.dumps([measure.to_json() for measure in measures], option=orjson.OPT_INDENT_2))
-    sys.exit(0)
 
 
 async def _measure(chosen: tuple[str, ...], rounds: int) -> list[Measure]:
+    task = asyncio.current_task()
+    assert task is not None
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)  # else what was started would stay
     measures: list[Measure] = []
     async with _servers() as (home, database_url, amqp_url):
-        if set(chosen) - {"scale"}:
+        if {"append", "replay"} & set(chosen):
+            measures += await _log(database_url, chosen, rounds)
+    async with _servers() as (home, database_url, amqp_url):
+        if {"amqp", "http"} & set(chosen):
             measures += await _hot_paths(home, database_url, amqp_url, chosen, rounds)
     if "scale" in chosen:
         async with _servers() as (home, database_url, amqp_url):
@@ -69,19 +77,22 @@ async def _hot_paths(
             rounds=rounds,
             tell=_tell,
         )
-        twin = await fleet.create_things(service.port)
+        twin = await fleet.create_things(service.port, f"amqp:{bench.amqp_user}")
         if "amqp" in chosen:
             measures += await paths.amqp(bench)
         if "http" in chosen:
             measures += await paths.http(bench, twin)
-        async with contextlib.AsyncExitStack() as stack:
-            pool = await stack.enter_async_context(await create_pool(database_url, size=2))
-            store = PostgresEventStore(pool)
-            if "replay" in chosen:
-                measures += await paths.replay(bench, store, pool)
-            if "append" in chosen:
-                measures += await paths.append(bench, store, pool)
     return measures
+
+
+async def _log(database_url: str, chosen: tuple[str, ...], rounds: int) -> list[Measure]:
+    """The event store alone, with no service following it; what was appended is what is replayed."""
+    await migrate(database_url)
+    async with await create_pool(database_url, size=2) as pool:
+        store = PostgresEventStore(pool)
+        appended = await paths.append(store, pool, rounds, _tell)
+        replayed = await paths.replay(store, pool, rounds, _tell) if "replay" in chosen else []
+    return (appended if "append" in chosen else []) + replayed
 
 
 @contextlib.asynccontextmanager

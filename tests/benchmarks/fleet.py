@@ -15,6 +15,7 @@ from tests.benchmarks.processes import PASSWORD, USER
 
 NAMESPACE = "bench"
 THINGS = 100
+SUBJECT = f"nginx:{USER}"
 AUTHORIZATION = "Basic " + base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()
 PROPERTY = "features/motor/properties/rpm"
 MESSAGE = (
@@ -45,23 +46,35 @@ def thing(number: int) -> dict[str, object]:
     }
 
 
+def entries(*subjects: str) -> dict[str, object]:
+    """Entries of a policy under which each of the subjects may do everything."""
+    all_of_it = {"grant": ["READ", "WRITE"], "revoke": []}
+    return {
+        "owner": {
+            "subjects": {subject: {"type": "bench"} for subject in subjects},
+            "resources": dict.fromkeys(("thing:/", "policy:/", "message:/"), all_of_it),
+        }
+    }
+
+
 def paths(suffix: str = "", count: int = THINGS) -> list[str]:
     """The request paths of the things."""
     return [f"/api/2/things/{NAMESPACE}:thing-{number}{suffix}" for number in range(count)]
 
 
-async def create_things(port: int, count: int = THINGS) -> bytes:
-    """Create the things over HTTP and return one of them as it is answered."""
+async def create_things(port: int, *subjects: str, count: int = THINGS) -> bytes:
+    """Create the things over HTTP, each with a policy for the subjects, and return one of them as it is answered."""
     async with aiohttp.ClientSession(headers={"Authorization": AUTHORIZATION}) as session:
+        policy = {"_policy": {"entries": entries(SUBJECT, *subjects)}}
         for number, path in enumerate(paths(count=count)):
-            async with session.put(f"http://127.0.0.1:{port}{path}", json=thing(number)) as response:
+            async with session.put(f"http://127.0.0.1:{port}{path}", json=thing(number) | policy) as response:
                 assert response.status in {201, 204}, await response.text()
         async with session.get(f"http://127.0.0.1:{port}{paths()[0]}") as response:
             return await response.read()
 
 
 async def seed_log(store: EventStore, count: int, group: int = 250) -> None:
-    """Put ``count`` created things straight into the log, without policies, as fast as the store takes them."""
+    """Put ``count`` created things with a policy each straight into the log, as fast as the store takes them."""
     for begin in range(0, count, group):
         commits = [_creation(number) for number in range(begin, min(begin + group, count))]
         outcome = await store.append(commits, recorded_at=datetime.now(UTC))
@@ -86,13 +99,19 @@ def small_groups(count: int, size: int) -> Iterator[list[Commit]]:
         ]
 
 
-def _small(number: int) -> StreamName:
-    return StreamName(f"thing:{NAMESPACE}:s-{number}")
-
-
 def _creation(number: int) -> Commit:
     thing_id = f"{NAMESPACE}:thing-{number}"
-    value = orjson.dumps({"thingId": thing_id, "policyId": thing_id, **thing(number)})
-    event = NewEvent(type="created", path="/", value=value, headers=b"{}")
-    stream = StreamName(f"thing:{thing_id}")
-    return Commit(appends=(StreamAppend(stream=stream, expected_revision=0, events=(event,)),))
+    created: dict[str, dict[str, object]] = {
+        f"thing:{thing_id}": {"thingId": thing_id, "policyId": thing_id, **thing(number)},
+        f"policy:{thing_id}": {"policyId": thing_id, "entries": entries(SUBJECT)},
+    }
+    return Commit(
+        appends=tuple(
+            StreamAppend(stream=StreamName(stream), expected_revision=0, events=(_created(value),))
+            for stream, value in created.items()
+        )
+    )
+
+
+def _created(value: dict[str, object]) -> NewEvent:
+    return NewEvent(type="created", path="/", value=orjson.dumps(value), headers=b"{}")

@@ -29,7 +29,7 @@ async def serve(amqp_url: str, database_url: str) -> None:
     exchange = await channel.declare_exchange("floor.events", aio_pika.ExchangeType.TOPIC, durable=True)
     queue = await channel.declare_queue("floor.commands", durable=True)
     waiting: asyncio.Queue[AbstractIncomingMessage] = asyncio.Queue()
-    await queue.consume(waiting.put_nowait)  # type: ignore[arg-type]  # a plain function is enough and cheaper
+    await queue.consume(waiting.put)
     sys.stdout.write("ready\n")
     sys.stdout.flush()
     publishing: set[asyncio.Task[None]] = set()

@@ -15,6 +15,8 @@ class Measure:
     """A path, what it is measured in, and the yardsticks of the design that it should reach.
 
     ``least_ratio`` is Twinlog over floor, ``least`` an absolute rate, ``most`` an absolute bound where less is better.
+    ``*_cpu`` are microseconds of processor time per item in the measured process: they hold still where rates drift
+    with whatever else the machine does.
     """
 
     name: str
@@ -24,6 +26,8 @@ class Measure:
     most: float | None = None
     floor: Figures = field(default_factory=list)
     twinlog: Figures = field(default_factory=list)
+    floor_cpu: Figures = field(default_factory=list)
+    twinlog_cpu: Figures = field(default_factory=list)
     notes: str = ""
 
     @property
@@ -48,6 +52,8 @@ class Measure:
             "unit": self.unit,
             "floor": self.floor,
             "twinlog": self.twinlog,
+            "floorCpuMicroseconds": self.floor_cpu,
+            "twinlogCpuMicroseconds": self.twinlog_cpu,
             "medianFloor": statistics.median(self.floor) if self.floor else None,
             "medianTwinlog": statistics.median(self.twinlog),
             "ratio": self.ratio,
@@ -71,19 +77,35 @@ class Measure:
 def report(measures: list[Measure]) -> Table:
     """All measures as a table: medians, spread, ratio, yardstick, and whether it is reached."""
     table = Table(title="Twinlog beside the bare libraries, medians of the rounds", header_style="bold")
-    for column in ("path", "unit", "floor", "twinlog", "spread", "ratio", "yardstick", "reached", "notes"):
-        table.add_column(column, justify="right" if column in {"floor", "twinlog", "ratio"} else "left")
+    table.add_column("path", overflow="fold")
+    for column in ("floor", "twinlog", "spread", "ratio", "µs CPU each, floor : twinlog"):
+        table.add_column(column, justify="right")
+    for column in ("yardstick", "reached", "notes"):
+        table.add_column(column)
     for measure in measures:
         low, high = min(measure.twinlog), max(measure.twinlog)
         table.add_row(
-            measure.name,
-            measure.unit,
-            f"{statistics.median(measure.floor):,.2f}" if measure.floor else "",
-            f"{statistics.median(measure.twinlog):,.2f}",
-            f"{low:,.0f} … {high:,.0f}",
+            f"{measure.name} [dim]{measure.unit}[/dim]",
+            f"{statistics.median(measure.floor):,.0f}" if measure.floor else "",
+            f"{statistics.median(measure.twinlog):,.0f}",
+            f"{low:,.0f}…{high:,.0f}",
             "" if measure.ratio is None else f"{measure.ratio:.0%}",
+            _cpu(measure),
             measure.yardstick(),
-            "yes" if measure.reached else "NO",
+            _verdict(measure),
             measure.notes,
         )
     return table
+
+
+def _cpu(measure: Measure) -> str:
+    if not measure.twinlog_cpu:
+        return ""
+    floor = f"{statistics.median(measure.floor_cpu):,.0f}" if measure.floor_cpu else "-"
+    return f"{floor} : {statistics.median(measure.twinlog_cpu):,.0f}"
+
+
+def _verdict(measure: Measure) -> str:
+    if not measure.yardstick():
+        return ""
+    return "yes" if measure.reached else "[bold red]NO[/bold red]"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import statistics
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -17,7 +18,7 @@ from eventstore.store import EventStore
 from services.cli.printing import event_lines
 from tests.benchmarks import fleet
 from tests.benchmarks.measures import Measure
-from tests.benchmarks.processes import USER, Twinlog, floor, free_port, load
+from tests.benchmarks.processes import Twinlog, floor, free_port, load
 
 MESSAGES = 12_000
 WINDOW = 4_000
@@ -47,27 +48,30 @@ class Bench:
 async def amqp(bench: Bench) -> list[Measure]:
     """Messages through the broker: in, durable, out; at full speed and the latency at half of it."""
     measure = Measure(name="AMQP in → stored → event out", unit="messages/s", least_ratio=0.60, least=3_200)
-    latency = Measure(name="AMQP command sent → event received, half load, p99", unit="ms", most=50)
-    async with floor("floor_amqp", bench.amqp_url, bench.database_url):
+    async with floor("floor_amqp", bench.amqp_url, bench.database_url) as bare:
         for number in range(bench.rounds):
             bench.tell(f"{measure.name}, round {number + 1}")
-            measure.floor.append((await load("load_amqp", _floor_job(bench)))["rate"])
-            measure.twinlog.append((await load("load_amqp", _twinlog_job(bench)))["rate"])
-    half = sorted(measure.twinlog)[len(measure.twinlog) // 2] / 2
+            one = await load("load_amqp", _floor_job(bench), bare)
+            other = await load("load_amqp", _twinlog_job(bench), bench.twinlog.process)
+            _note(measure, one, other)
+    latency = Measure(name="AMQP command sent → event received, half load, p99", unit="ms", most=50)
+    half = statistics.median(measure.twinlog) / 2
     for number in range(bench.rounds):
         bench.tell(f"{latency.name}, round {number + 1}")
         job = _twinlog_job(bench) | {"rate": half, "count": int(half * SECONDS)}
-        latency.twinlog.append((await load("load_amqp", job))["p99"] * 1_000)
-    latency.notes = f"at {half:,.0f} messages/s"
+        answered = await load("load_amqp", job, bench.twinlog.process)
+        latency.twinlog.append(answered["p99"] * 1_000)
+        latency.twinlog_cpu.append(answered["us"])
+        latency.notes = f"at {half:,.0f}/s; p50 {answered['p50'] * 1_000:.1f} ms"
     return [measure, latency]
 
 
 async def http(bench: Bench, twin: bytes) -> list[Measure]:
-    """HTTP PUT of one property and GET of a thing."""
+    """HTTP PUT of one property and GET of a thing, the same request at the floor and at Twinlog."""
     put = Measure(name="HTTP PUT of one property, durable", unit="requests/s", least_ratio=0.40, least=4_000)
     get = Measure(name="HTTP GET of a thing (2 kB)", unit="requests/s", least_ratio=0.40, least=5_600)
     port = free_port()
-    async with floor("floor_http", str(port), bench.database_url, twin.decode()):
+    async with floor("floor_http", str(port), bench.database_url, twin.decode()) as bare:
         for number in range(bench.rounds):
             for measure, method, suffix, body in (
                 (put, "PUT", f"/{fleet.PROPERTY}", '{"rpm":{n}}'),
@@ -75,22 +79,29 @@ async def http(bench: Bench, twin: bytes) -> list[Measure]:
             ):
                 bench.tell(f"{measure.name}, round {number + 1}")
                 job = _http_job(method, suffix, body)
-                measure.floor.append((await load("load_http", job | {"port": port}))["rate"])
-                answered = await load("load_http", job | {"port": bench.twinlog.port})
-                assert set(answered["statuses"]) <= {"200", "201", "204"}, answered
-                measure.twinlog.append(answered["rate"])
-                measure.notes = f"p99 {answered['p99'] * 1_000:.1f} ms"
+                one = await load("load_http", job | {"port": port}, bare)
+                other = await load("load_http", job | {"port": bench.twinlog.port}, bench.twinlog.process)
+                assert set(other["statuses"]) <= {"200", "201", "204"}, other
+                _note(measure, one, other)
     return [put, get]
 
 
-async def append(bench: Bench, store: EventStore, pool: asyncpg.Pool) -> list[Measure]:
+def _note(measure: Measure, floor_report: dict[str, Any], twinlog_report: dict[str, Any]) -> None:
+    """One round: rates, processor times, and how far the generator was from being the bottleneck."""
+    measure.floor.append(floor_report["rate"])
+    measure.floor_cpu.append(floor_report["us"])
+    measure.twinlog.append(twinlog_report["rate"])
+    measure.twinlog_cpu.append(twinlog_report["us"])
+    generator = floor_report["cpu"] / floor_report["count"] * 1e6
+    measure.notes = f"p99 {twinlog_report['p99'] * 1_000:.0f} ms; generator {generator:.0f} µs each"
+
+
+async def append(store: EventStore, pool: asyncpg.Pool, rounds: int, tell: Callable[[str], None]) -> list[Measure]:
     """Events into the log in groups of 100 beside a bare multi-row insert of the same bytes."""
     measure = Measure(name="append in groups of 100", unit="events/s")
-    await pool.execute(
-        "create table if not exists floor_append (position bigserial primary key, stream text, value json)"
-    )
-    for number in range(bench.rounds):
-        bench.tell(f"{measure.name}, round {number + 1}")
+    await pool.execute(BARE_TABLE)
+    for number in range(rounds):
+        tell(f"{measure.name}, round {number + 1}")
         measure.floor.append(await _bare_appends(pool))
         began = time.perf_counter()
         for group in fleet.small_groups(APPENDED, GROUP):
@@ -100,11 +111,11 @@ async def append(bench: Bench, store: EventStore, pool: asyncpg.Pool) -> list[Me
     return [measure]
 
 
-async def replay(bench: Bench, store: EventStore, pool: asyncpg.Pool) -> list[Measure]:
+async def replay(store: EventStore, pool: asyncpg.Pool, rounds: int, tell: Callable[[str], None]) -> list[Measure]:
     """The whole log to a reader as lines of JSON beside asyncpg reading the same rows in pages."""
     measure = Measure(name="replay of the log as NDJSON", unit="events/s", least=100_000)
-    for number in range(bench.rounds):
-        bench.tell(f"{measure.name}, round {number + 1}")
+    for number in range(rounds):
+        tell(f"{measure.name}, round {number + 1}")
         measure.floor.append(await _bare_replay(pool))
         began, count = time.perf_counter(), 0
         async for page in store.read(page_size=5_000):
@@ -145,7 +156,6 @@ def _http_job(method: str, suffix: str, body: str) -> dict[str, Any]:
         "body": body,
         "connections": CONNECTIONS,
         "seconds": SECONDS,
-        "user": USER,
     }
 
 

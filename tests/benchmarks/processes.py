@@ -20,6 +20,7 @@ import psutil
 from services.endpoints import Endpoints, read_endpoints
 
 READY_SECONDS = 60.0
+LOAD_SECONDS = 150.0
 PASSWORD = "bench-only"
 USER = "bench"
 
@@ -62,7 +63,10 @@ async def twinlog(home: Path, database_url: str, amqp_url: str, **settings: str)
     }
     began = asyncio.get_running_loop().time()
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "services.cli", "serve", env=environment, start_new_session=True
+        *(sys.executable, "-m", "services.cli", "serve"),
+        env=environment,
+        stdout=asyncio.subprocess.DEVNULL,
+        start_new_session=True,
     )
     try:
         await _answering(process, port)
@@ -91,14 +95,31 @@ async def floor(module: str, *arguments: str) -> AsyncIterator[asyncio.subproces
         await end(process, signal.SIGKILL)
 
 
-async def load(module: str, job: Mapping[str, object]) -> dict[str, Any]:
-    """What a load generator reports about one job."""
+async def load(module: str, job: Mapping[str, object], measured: asyncio.subprocess.Process) -> dict[str, Any]:
+    """What a load generator reports about one job, with the processor time that each item took of ``measured``."""
+    before = processor_seconds(measured)
+    report = await _generated(module, job)
+    report["us"] = (processor_seconds(measured) - before) / report["count"] * 1e6
+    return report
+
+
+def processor_seconds(process: asyncio.subprocess.Process) -> float:
+    """Processor time that the process has used so far."""
+    times = psutil.Process(process.pid).cpu_times()
+    return float(times.user + times.system)
+
+
+async def _generated(module: str, job: Mapping[str, object]) -> dict[str, Any]:
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", f"tests.benchmarks.{module}"),
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
     )
-    out, _ = await process.communicate(orjson.dumps(job))
+    try:
+        async with asyncio.timeout(LOAD_SECONDS):
+            out, _ = await process.communicate(orjson.dumps(job))
+    finally:
+        await end(process, signal.SIGKILL)
     assert process.returncode == 0, f"{module} failed"
     report: dict[str, Any] = orjson.loads(out)
     return report

@@ -7,10 +7,22 @@ import random
 import secrets
 import sys
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
+HERE = Path(__file__).parent
 Tell = Callable[[str], None]
+
+
+LONGEST_SECONDS = 300
+"""Every wait in these tests has a deadline of its own that says what was waited for; this one is behind them all."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if item.path.parent == HERE and item.get_closest_marker("soak") is None:
+            item.add_marker(pytest.mark.timeout(LONGEST_SECONDS))
 
 
 @pytest.fixture

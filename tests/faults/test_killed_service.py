@@ -14,7 +14,7 @@ from tests.faults.promises import check_promises
 from tests.faults.service import Service, service
 from tests.faults.world import World, watched
 
-RECOVERY_SECONDS = 20.0
+RECOVERY_SECONDS = 30.0
 
 
 async def test_a_killed_service_loses_nothing_and_repeats_no_effect(

@@ -20,7 +20,7 @@ from tests.faults.service import STOP_SECONDS, Service, service
 from tests.faults.world import watched
 from tests.keeper import TEST_SETTINGS, programs_home
 
-RECOVERY_SECONDS = 20.0
+RECOVERY_SECONDS = 30.0
 """How long after the server's return events must be stored again."""
 
 Fault = Callable[[], Awaitable[None]]

@@ -13,6 +13,7 @@ from tests.faults.conftest import Tell
 from tests.faults.load import ANSWERS, Load, loading
 from tests.faults.promises import check_answers, check_log, check_no_defects, check_promises
 from tests.faults.service import STOP_SECONDS, Service, service
+from tests.faults.test_blocked_database import APPEND_LOCK, held
 from tests.faults.world import World, watched
 
 TERM, INT = signal.SIGTERM, signal.SIGINT
@@ -21,7 +22,7 @@ TERM, INT = signal.SIGTERM, signal.SIGINT
 async def test_a_clean_shutdown_under_load_settles_exactly_what_was_taken(
     home: Path, database_url: str, amqp_url: str, chance: random.Random, tell: Tell
 ) -> None:
-    await shut_down(home, database_url, amqp_url, chance, tell, [[TERM], [INT], [TERM, TERM], [TERM, INT, INT]])
+    await shut_down(home, database_url, amqp_url, chance, tell, [[TERM], [INT], [TERM, INT, TERM]])
 
 
 @pytest.mark.soak
@@ -73,3 +74,17 @@ async def settled_exactly(world: World, load: Load, answered: set[str]) -> int:
     assert stored | left == set(load.confirmed), "acknowledged but not stored"
     assert stored <= answered, "stored but not answered"
     return len(left)
+
+
+async def test_a_service_stops_in_time_while_the_log_is_locked(
+    home: Path, database_url: str, amqp_url: str, chance: random.Random, tell: Tell
+) -> None:
+    async with service(home, database_url, amqp_url) as running, watched(database_url, amqp_url) as world:
+        load = Load(amqp_url, chance, landed=lambda: world.head)
+        async with loading(load):
+            await world.grown(300)
+            async with held(database_url, APPEND_LOCK):
+                seconds = await ended_by(running, [TERM])
+            tell(f"stopped in {seconds:.1f} s")
+            await running.start()
+        await check_promises(world, load.confirmed, running)

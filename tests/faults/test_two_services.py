@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import random
+import signal
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -17,20 +19,21 @@ from tests.faults.service import Service, service
 from tests.faults.world import World, watched
 
 SHARED = f"{NAMESPACE}:shared"
+THINGS = ("shared", *(f"other-{number}" for number in range(9)))
 COUNTERS = 3
 
 
-async def test_two_services_lose_no_update_even_if_one_is_killed(
+async def test_two_services_lose_no_update_even_if_one_is_killed_or_stands_still(
     home: Path, database_url: str, amqp_url: str, chance: random.Random, tell: Tell
 ) -> None:
-    await two_services(home, database_url, amqp_url, chance, tell, kills=1, increments=40)
+    await two_services(home, database_url, amqp_url, chance, tell, faults=2, increments=15)
 
 
 @pytest.mark.soak
-async def test_two_services_lose_no_update_however_often_one_is_killed(
+async def test_two_services_lose_no_update_however_often_one_is_killed_or_stands_still(
     home: Path, database_url: str, amqp_url: str, chance: random.Random, tell: Tell, rounds: int
 ) -> None:
-    await two_services(home, database_url, amqp_url, chance, tell, kills=rounds, increments=40 * rounds)
+    await two_services(home, database_url, amqp_url, chance, tell, faults=rounds, increments=30 * rounds)
 
 
 async def two_services(
@@ -40,7 +43,7 @@ async def two_services(
     chance: random.Random,
     tell: Tell,
     *,
-    kills: int,
+    faults: int,
     increments: int,
 ) -> None:
     async with (
@@ -51,9 +54,10 @@ async def two_services(
     ):
         counters = {f"n{number}": 0 for number in range(COUNTERS)}
         features = {"f": {"properties": {"made": 0}}}
-        created = await setup.put([one, two], SHARED, {"attributes": {**counters}, "features": features})
-        assert created.status == 201
-        load = Load(amqp_url, chance, landed=lambda: world.head, window=400, things=("shared",))
+        for name in THINGS:
+            thing = {"attributes": {**counters}, "features": features}
+            assert (await setup.put([one, two], f"{NAMESPACE}:{name}", thing)).status == 201
+        load = Load(amqp_url, chance, landed=lambda: world.head, window=100, things=THINGS)
         async with loading(load):
             # Each direction has a shared counter in common with the other; and nobody may see anything but the latest.
             work = [
@@ -64,9 +68,11 @@ async def two_services(
                 asyncio.ensure_future(read_back("reading-2", [two, one], [one, two], increments)),
             ]
             try:
-                for number in range(kills):
-                    await kill_one(chance.choice([one, two]), world, chance)
-                    tell(f"kill {number + 1}/{kills}: {world.head} events stored")
+                for number in range(faults):
+                    fault = [killed, paused][number % 2]
+                    await world.grown(chance.randint(50, 300))
+                    await fault(chance.choice([one, two]), world, chance)
+                    tell(f"{number + 1}/{faults} {fault.__name__}: {world.head} events stored")
                 repeats = sum(await asyncio.gather(*work))
             finally:
                 for task in work:
@@ -78,12 +84,21 @@ async def two_services(
         tell(f"{2 * COUNTERS * increments} increments, {len(load.confirmed)} messages, {repeats} requests repeated")
 
 
-async def kill_one(victim: Service, world: World, chance: random.Random) -> None:
+async def killed(victim: Service, world: World, chance: random.Random) -> None:
     """SIGKILL under load and a new start, while the other goes on alone."""
-    await world.grown(chance.randint(50, 300))
     await victim.kill()
-    await world.grown(50)
+    await world.grown(chance.randint(1, 100))
     await victim.start()
+
+
+async def paused(victim: Service, world: World, chance: random.Random) -> None:
+    """SIGSTOP until all its leases have run out and the other has written, then it goes on as if nothing had been."""
+    victim.signal(signal.SIGSTOP)
+    with contextlib.suppress(AssertionError):
+        await victim.ended(within=chance.uniform(2.0, 5.0))
+    assert victim.running
+    await world.grown(chance.randint(1, 100))
+    victim.signal(signal.SIGCONT)
 
 
 async def counted(name: str, services: Sequence[Service], counter: str, increments: int) -> int:

@@ -16,11 +16,14 @@ from eventstore.pool import Pool, create_pool
 from eventstore.postgres import PostgresEventStore
 from projections.rebuild import Rebuild, RebuildOptions
 from services.amqp.topology import Topology
-from services.core import PROJECTIONS
+from services.core import projections
+from services.settings import load_settings
 from tests.faults.load import ANSWERS
 from tests.faults.waiting import DEADLINE, eventually
 
 BACKEND = "backend"
+END = "end"
+ACKNOWLEDGED = 500
 LOOK_SECONDS = 0.02
 
 
@@ -37,7 +40,7 @@ class World:
     async def watch(self) -> None:
         """Follow the head for ever."""
         while True:
-            with suppress(StoreError):
+            with suppress(StoreError, TimeoutError):
                 async with asyncio.timeout(5):
                     self.head = await self.store.head()
             await asyncio.sleep(LOOK_SECONDS)
@@ -70,34 +73,42 @@ class World:
     async def take_all(self, queue: str) -> list[AbstractIncomingMessage]:
         """Everything that lies in a queue, in order; nobody else may be consuming."""
         async with await aio_pika.connect(self.amqp_url, timeout=5) as connection:
-            return [message async for message in _delivered(connection, queue, await self.waiting(queue))]
+            return [message async for message in _delivered(connection, queue, keep=False)]
 
     async def look(self, queue: str) -> list[AbstractIncomingMessage]:
         """What lies in a queue, which stays there."""
         async with await aio_pika.connect(self.amqp_url, timeout=5) as connection:
-            count = await self.waiting(queue)
-            return [message async for message in _delivered(connection, queue, count, keep=True)]
+            return [message async for message in _delivered(connection, queue, keep=True)]
 
     async def differences(self) -> list[str]:
         """Where the read models are not what a replay of the log would make of them."""
         found = []
-        for name, projection in PROJECTIONS.items():
+        for name, projection in projections(load_settings()).items():
             rebuild = Rebuild(self.pool, self.store, projection(), options=RebuildOptions(compare=True, swap=False))
             found += [f"{name}: {difference}" for difference in (await rebuild.run()).differences]
         return found
 
 
 async def _delivered(
-    connection: AbstractConnection, queue: str, count: int, *, keep: bool = False
+    connection: AbstractConnection, queue: str, *, keep: bool
 ) -> AsyncIterator[AbstractIncomingMessage]:
+    """All messages up to one of our own that marks the end; what was delivered and is kept goes back at the close."""
     channel = await connection.channel()
+    await channel.default_exchange.publish(aio_pika.Message(b"", type=END), queue)
     inbox: asyncio.Queue[AbstractIncomingMessage] = asyncio.Queue()
     source = await channel.get_queue(queue, ensure=False)
-    tag = await source.consume(inbox.put, no_ack=not keep)
-    for _ in range(count):
+    await source.consume(inbox.put)
+    taken = 0
+    while True:
         async with asyncio.timeout(DEADLINE):
-            yield await inbox.get()
-    await source.cancel(tag)
+            message = await inbox.get()
+        taken += 1
+        is_end = message.type == END
+        if is_end or (not keep and taken % ACKNOWLEDGED == 0):
+            await message.ack(multiple=not keep)
+        if is_end:
+            return
+        yield message
 
 
 @asynccontextmanager

@@ -10,6 +10,7 @@ from protocol.errors import DittoError
 from tests.unit.protocol.catalogue import CATALOGUE
 
 OURS = {"things:patch.invalid": 400, "things:patch.testfailed": 409}
+STRICTER = {"jwt:invalid": 401, "jwt:audience.invalid": 401}
 
 
 def listed_classes(parent: type[DittoError] = DittoError) -> Iterator[type[DittoError]]:
@@ -19,8 +20,8 @@ def listed_classes(parent: type[DittoError] = DittoError) -> Iterator[type[Ditto
         yield from listed_classes(child)
 
 
-def test_the_catalogue_has_exactly_dittos_codes_with_their_statuses_and_our_two() -> None:
-    assert {error.code: error.status for error in listed_classes()} == CATALOGUE | OURS
+def test_the_catalogue_has_exactly_dittos_codes_with_their_statuses_our_two_and_401_for_every_bad_token() -> None:
+    assert {error.code: error.status for error in listed_classes()} == CATALOGUE | OURS | STRICTER
 
 
 def test_every_code_belongs_to_one_class() -> None:

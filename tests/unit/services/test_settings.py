@@ -89,3 +89,44 @@ def test_a_variable_nobody_reads_is_named() -> None:
     assert unknown_variables({"TWINLOG_HTTP_PROT": "1", "TWINLOG_HTTP_PORT": "1", "HOME": "/"}) == (
         "TWINLOG_HTTP_PROT",
     )
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"), [("500ms", 0.5), ("15m", 900.0), ("4h", 14_400.0), ("90", 90.0), ("PT2H", 7_200.0)]
+)
+def test_durations_are_read_as_ditto_or_iso_writes_them(
+    monkeypatch: pytest.MonkeyPatch, text: str, seconds: float
+) -> None:
+    monkeypatch.setenv("TWINLOG_POLICY_EXPIRY_GRANULARITY", text)
+    assert load_settings().policy_expiry_granularity.total_seconds() == seconds
+
+
+def test_issuers_are_json_and_say_what_is_wrong_with_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(
+        "TWINLOG_OPENID_ISSUERS", '{"kc":{"issuer":"x.org","audience":"a","auth-subjects":["{{jwt:x}}"]}}'
+    )
+    issuer = load_settings().openid_issuers["kc"]
+    assert (issuer.url, issuer.audience, issuer.subjects) == ("https://x.org", ("a",), ("{{jwt:x}}",))
+
+
+@pytest.mark.parametrize(
+    "issuers",
+    [
+        "{",
+        "[]",
+        '{"a":{}}',
+        '{"a:b":{"issuer":"x"}}',
+        '{"a":{"issuer":"x?y"}}',
+        '{"a":{"issuer":"x","algorithms":["HS256"]}}',
+        '{"a":{"issuer":"x","algorithms":[]}}',
+        '{"a":{"issuer":"x","subjects":["{{ header:x }}"]}}',
+        '{"a":{"issuer":"x","subjects":[]}}',
+        '{"a":{"issuer":"x","jwks_file":"/no/such/file"}}',
+        '{"a":{"issuer":"x"},"b":{"issuer":"https://x"}}',
+        '{"twinlog":{"issuer":"x"}}',
+    ],
+)
+def test_issuers_that_cannot_be_used_stop_the_start(monkeypatch: pytest.MonkeyPatch, issuers: str) -> None:
+    monkeypatch.setenv("TWINLOG_OPENID_ISSUERS", issuers)
+    with pytest.raises(SettingsInvalid, match="TWINLOG_OPENID_ISSUERS"):
+        load_settings()

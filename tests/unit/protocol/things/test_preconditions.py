@@ -81,12 +81,6 @@ def test_tags_that_are_none_are_refused() -> None:
     THING.when("retrieve", "/", headers=sent("if-match", "rev:1")).refused("header.invalid", 400)
 
 
-@pytest.mark.parametrize("header", ["condition", "live-channel-condition", "merge-thing-patch-conditions"])
-def test_a_condition_is_never_taken_for_granted(header: str) -> None:
-    for verb, value in ALL:
-        THING.when(verb, HERE, value, headers=sent(header, "eq(a,1)")).refused("signal.unsupported", 400)
-
-
 @pytest.mark.parametrize("verb", ["modify", "merge"])
 @pytest.mark.parametrize(
     ("path", "value"), [("/attributes/a", 1), ("/attributes", {"a": 1}), ("/", {"attributes": {"a": 1}})]

@@ -8,10 +8,10 @@ from hypothesis import strategies as st
 
 from protocol import errors, json
 from protocol.errors import DittoError
-from protocol.identifiers import PolicyId, ThingId
+from protocol.identifiers import EntityId, PolicyId, ThingId
 from protocol.json import MISSING, JsonObject, JsonValue
-from protocol.signals import Command, Response, RetrieveThings
-from protocol.wire.codec import event_envelope, from_error, from_response, from_things, to_signal
+from protocol.signals import Acknowledgement, CheckPermissions, Command, PermissionCheck, Response, RetrieveThings
+from protocol.wire.codec import event_envelope, from_checks, from_error, from_response, from_things, to_signal
 from protocol.wire.envelope import Envelope, decode_envelope, encode_envelope
 from protocol.wire.headers import ROWS, for_event
 from protocol.wire.topics import parse_topic
@@ -75,6 +75,29 @@ def test_several_things_are_retrieved_by_their_ids() -> None:
     )
 
 
+ASKED: JsonObject = {"correlation-id": "c-1"}
+FORBIDDEN = errors.AcknowledgementLabelForbidden
+
+
+@pytest.mark.parametrize(
+    ("envelope", "entity_id", "statuses"),
+    [
+        (message("a/p/policies/acks/my:ack", headers=ASKED, status=204), PolicyId("a:p"), {"my:ack": 204}),
+        (message("a/p/things/twin/acks/my:ack", headers=ASKED, status=503), ThingId("a:p"), {"my:ack": 503}),
+        (message("a/p/things/live/acks/my:ack", headers=ASKED, status=200), ThingId("a:p"), {"my:ack": 200}),
+        (
+            message("a/p/policies/acks", headers=ASKED, value={"one": {"status": 200}, "two": {"status": 408}}),
+            PolicyId("a:p"),
+            {"one": 200, "two": 408},
+        ),
+    ],
+)
+def test_an_acknowledgement_is_understood(envelope: Envelope, entity_id: EntityId, statuses: dict[str, int]) -> None:
+    found = to_signal(envelope)
+    assert isinstance(found, Acknowledgement)
+    assert (found.entity_id, found.correlation_id, found.statuses) == (entity_id, "c-1", statuses)
+
+
 THING = "farm.one/pump-7/things/twin/commands/"
 
 
@@ -99,7 +122,6 @@ THING = "farm.one/pump-7/things/twin/commands/"
         (message(THING + "migrate", value={}), errors.SignalUnsupported, 400),
         (message("1/x/things/twin/commands/modify", value={}), errors.ThingIdInvalid, 400),
         (message("1/x/policies/commands/modify", value={}), errors.PolicyIdInvalid, 400),
-        (message("_/_/policies/commands/checkPermissions", value={}), errors.SignalUnsupported, 400),
         (message("_/_/things/twin/commands/modify", value={}), errors.ThingIdInvalid, 400),
         (message("_/_/things/twin/commands/retrieve"), errors.ThingsIdsMissing, 400),
         (message("_/_/things/twin/commands/retrieve", value={"thingIds": []}), errors.ThingsIdsMissing, 400),
@@ -115,8 +137,13 @@ THING = "farm.one/pump-7/things/twin/commands/"
         (message("a/b/things/live/messages/ask", "/inbox/messages/ask"), errors.UnknownChannel, 400),
         (message("a/b/things/twin/events/modified", value=1), errors.SignalUnsupported, 400),
         (message("a/b/things/twin/errors", value={}, status=404), errors.SignalUnsupported, 400),
-        (message("a/b/things/twin/acks/my:ack", status=200), errors.SignalUnsupported, 400),
-        (message("a/b/things/live/acks/my:ack", status=200), errors.SignalUnsupported, 400),
+        (message("a/b/things/twin/acks/my:ack", status=200), errors.AcknowledgementCorrelationIdMissing, 400),
+        (message("a/b/policies/acks/my:ack", headers=ASKED), errors.JsonFieldMissing, 400),
+        (message("a/b/policies/acks/my:ack", headers=ASKED, status=20), errors.JsonFormatInvalid, 400),
+        (message("a/b/policies/acks/m", headers=ASKED, status=200), errors.AcknowledgementLabelInvalid, 400),
+        (message("a/b/things/twin/acks/twin-persisted", headers=ASKED, status=200), FORBIDDEN, 400),
+        (message("a/b/policies/acks", headers=ASKED), errors.JsonFormatInvalid, 400),
+        (message("a/b/policies/acks", headers=ASKED, value={"my:ack": 200}), errors.JsonFieldMissing, 400),
         (message("_/_/things/twin/search/subscribe", value={}), errors.SignalUnsupported, 400),
         (message("a/b/things/twin/streaming/request", value={}), errors.SignalUnsupported, 400),
         (message("a/b/policies/announcements/subjectDeletion", value={}), errors.SignalUnsupported, 400),
@@ -269,3 +296,32 @@ def test_any_message_is_a_signal_or_an_error_of_the_client(message: JsonObject) 
 def test_any_bytes_are_an_envelope_or_an_error_of_the_client(data: bytes) -> None:
     with pytest.raises((errors.JsonError, errors.UnknownTopicPath)):
         decode_envelope(data)
+
+
+def test_permissions_are_checked_with_a_topic_of_no_entity_and_answered_there() -> None:
+    value = {"mine": {"resource": "thing:/features/x", "entityId": "a:b", "hasPermissions": ["READ", "WRITE"]}}
+    topic = "_/_/policies/commands/checkPermissions"
+    signal = to_signal(message(topic, value=value, headers={"correlation-id": "c", "explain": True}))
+    check = PermissionCheck(
+        entity_id=ThingId("a:b"), resource_type="thing", path=("features", "x"), permissions=("READ", "WRITE")
+    )
+    assert isinstance(signal, CheckPermissions)
+    assert (signal.checks, signal.explain) == ({"mine": check}, True)
+    answer = from_checks(signal, {"mine": True}, {})
+    assert (str(answer.topic), answer.path, answer.value, answer.status) == (topic, "/", {"mine": True}, 200)
+    assert answer.headers["correlation-id"] == "c"
+
+
+@pytest.mark.parametrize(
+    ("envelope", "error"),
+    [
+        (message("a/b/policies/commands/checkPermissions", value={}), errors.IllegalAdaptable),
+        (message("_/_/policies/commands/checkPermissions", "/entries", value={}), errors.UnknownPath),
+        (message("_/_/policies/commands/checkPermissions"), errors.JsonFieldMissing),
+        (message("_/_/policies/commands/checkPermissions", value=[]), errors.JsonFormatInvalid),
+        (message("_/_/policies/commands/checkPermissions", value={"a": {}}), errors.JsonFieldMissing),
+    ],
+)
+def test_a_check_of_permissions_that_cannot_be_read(envelope: Envelope, error: type[DittoError]) -> None:
+    with pytest.raises(error):
+        to_signal(envelope)

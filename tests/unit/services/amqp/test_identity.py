@@ -17,6 +17,12 @@ def test_a_user_becomes_every_subject_of_the_mapping() -> None:
     assert identity.authenticate("pump-7").subjects == ("amqp:pump-7", "device:pump-7")
 
 
+def test_a_user_who_is_somebody_else_as_well_is_that_one_first() -> None:
+    identity = Identity(known={"twinlog": ("nginx:twinlog",)})
+    assert identity.authenticate("twinlog").subjects == ("nginx:twinlog", "amqp:twinlog")
+    assert identity.authenticate("other").subjects == ("amqp:other",)
+
+
 def test_without_a_user_the_default_subjects_count() -> None:
     identity = Identity(default_subjects=("integration:farm",))
     assert identity.authenticate(None).subjects == ("integration:farm",)

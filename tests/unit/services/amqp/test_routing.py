@@ -2,10 +2,11 @@
 
 import re
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.amqp.routing import routing_prefix
+from services.amqp.routing import announcement_key, routing_prefix
 
 
 def key(stream: str, action: str = "modified") -> str:
@@ -52,3 +53,15 @@ def test_every_key_fits_and_its_name_is_its_last_word_but_one(namespace: str, na
 @given(st.text(min_size=1, max_size=40), st.text(min_size=1, max_size=40))
 def test_different_names_have_different_keys(one: str, other: str) -> None:
     assert (one == other) == (key(f"thing:a:{one}") == key(f"thing:a:{other}"))
+
+
+def test_an_announcement_can_be_bound_to_by_namespace_and_by_subject() -> None:
+    key = announcement_key("farm.one:p.1", "subjectDeletion", "integration:app.1")
+    assert key == "policies.farm.one.p%2E1.subjectDeletion.integration:app%2E1"
+
+
+@pytest.mark.parametrize(("name", "subject"), [("p", 250), ("p" * 200, 10), ("p" * 240, 250)])
+def test_the_key_of_an_announcement_is_never_too_long(name: str, subject: int) -> None:
+    key = announcement_key(f"farm:{name}", "subjectDeletion", "s" * subject)
+    assert len(key.encode()) <= 255
+    assert key.count(".") == 4

@@ -1,0 +1,146 @@
+"""Writes the deadlines: what is to be done about which subject of which policy, and when."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import timedelta
+
+from eventstore.events import RecordedEvent, StreamName
+from eventstore.reader import events_of
+from projections.deadlines.following import after, concerns, may_begin, policy_stream, read_watched, replayed
+from projections.events import freeze
+from projections.statements import Connection, statement
+from protocol.announcements.evolve import DEFAULT_RANDOMIZATION, Watching
+from protocol.announcements.watch import Watch, to_json
+from protocol.json import dump
+from protocol.streams import POLICIES
+
+Groups = Mapping[StreamName, list[RecordedEvent]]
+
+
+def _unheard() -> None:
+    """Nobody wants to know."""
+
+
+class DeadlinesProjection:
+    """Keeps ``watched_policies`` and ``deadlines``, from the events of policies and the records of announcements.
+
+    A policy without any subject to watch costs nothing but a look at the bytes of its events: its row is made when the
+    first such subject comes, from the policy's stream, and stays. ``randomization`` is how far announcements are spread
+    where the subject does not say. After changing it, rebuild.
+    """
+
+    name = "deadlines"
+    version = 1
+    tables = ("watched_policies", "deadlines")
+
+    def __init__(
+        self, *, randomization: timedelta = DEFAULT_RANDOMIZATION, touched: Callable[[], None] = _unheard
+    ) -> None:
+        self._randomization = randomization
+        self._touched = touched
+
+    async def apply(self, connection: Connection, events: Sequence[RecordedEvent]) -> None:
+        """Follow the events, policy by policy."""
+        groups: dict[StreamName, list[RecordedEvent]] = {}
+        for event in events:
+            if concerns(event):
+                groups.setdefault(policy_stream(event), []).append(event)
+        known = await self._known(connection, groups)
+        if not known:
+            return
+        self._touched()
+        after_all = {stream: self._followed(before, groups[stream]) for stream, before in known.items()}
+        await _drop(connection, known, after_all)
+        await _write(connection, groups, known, after_all)
+
+    def forget(self) -> None:
+        """Nothing is remembered."""
+
+    def _followed(self, watching: Watching, events: Sequence[RecordedEvent]) -> Watching:
+        for event in events:
+            watching = after(watching, event, randomization=self._randomization)
+        return watching
+
+    async def _known(self, connection: Connection, groups: Groups) -> dict[StreamName, Watching]:
+        """What is known before the events about those policies that are watched or may be from now on."""
+        asked = [stream for stream, events in groups.items() if _first_revision(events) > 1]
+        known = await read_watched(connection, asked) if asked else {}
+        begun: dict[StreamName, int] = {}
+        for stream, events in groups.items():
+            if stream not in known and any(map(may_begin, events)):
+                begun[stream] = _first_revision(events)
+        earlier: dict[StreamName, list[RecordedEvent]] = {stream: [] for stream in begun}
+        if any(revision > 1 for revision in begun.values()):
+            rows = await connection.fetch(statement("read_before"), list(begun), list(begun.values()))
+            for event in events_of(rows):
+                earlier[event.stream].append(event)
+        return known | {stream: replayed(events) for stream, events in earlier.items()}
+
+
+def _first_revision(events: Sequence[RecordedEvent]) -> int:
+    """The revision of the policy's own first event here; a group of nothing but records follows some event."""
+    return next((event.revision for event in events if event.stream.startswith(POLICIES)), 2)
+
+
+async def _drop(
+    connection: Connection, known: Mapping[StreamName, Watching], now: Mapping[StreamName, Watching]
+) -> None:
+    again: list[tuple[str, str]] = []
+    gone: list[tuple[str, str]] = []
+    for stream, watching in now.items():
+        before = known[stream].watches
+        again += [(stream, watch.subject_id) for name, watch in watching.watches.items() if name not in before]
+        gone += [(stream, name) for name in before if name not in watching.watches]
+    if again or gone:
+        await connection.execute(statement("drop_deadlines"), *_columns(again, 2), *_columns(gone, 2))
+
+
+async def _write(
+    connection: Connection,
+    groups: Groups,
+    known: Mapping[StreamName, Watching],
+    now: Mapping[StreamName, Watching],
+) -> None:
+    policies: list[tuple[object, ...]] = []
+    watches: list[tuple[object, ...]] = []
+    for stream, watching in now.items():
+        policy = watching.policy
+        if policy is None:
+            continue
+        policies.append(
+            (
+                stream,
+                groups[stream][-1].position,
+                policy.revision,
+                watching.told_revision,
+                watching.next_at,
+                policy.created,
+                policy.modified,
+                policy.deleted,
+                freeze(policy),
+            )
+        )
+        before = known[stream].watches
+        watches += [_row(stream, watch) for name, watch in watching.watches.items() if before.get(name) is not watch]
+    await connection.execute(statement("upsert_watched_policies"), *_columns(policies, 9))
+    if watches:
+        await connection.execute(statement("upsert_deadlines"), *_columns(watches, 9))
+
+
+def _row(stream: StreamName, watch: Watch) -> tuple[object, ...]:
+    return (
+        stream,
+        watch.watch_id,
+        watch.subject_id,
+        watch.stage,
+        watch.next_at,
+        watch.announce_at,
+        watch.delete_at,
+        watch.attempt,
+        dump(to_json(watch)),
+    )
+
+
+def _columns(rows: Sequence[tuple[object, ...]], width: int) -> list[list[object]]:
+    return [[row[column] for row in rows] for column in range(width)]

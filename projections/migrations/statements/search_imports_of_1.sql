@@ -1,0 +1,2 @@
+-- Who imports a policy.
+CREATE INDEX search_imports_of ON search_imports (imported, policy_id)

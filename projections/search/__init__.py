@@ -1,0 +1,1 @@
+"""Search over the whole fleet: written by ``SearchProjection``, asked through ``SearchReader``."""

@@ -1,0 +1,191 @@
+"""The watched subjects of a policy after one more event of the policy or record of an announcement.
+
+Never fails on what was recorded, and reads no clock: a watch follows from the log alone, so a read model of the watches
+can be made anew at any time. Source of the rules: Ditto documentation, page *basic-policy*, section on announcements.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import assert_never
+
+from protocol.announcements.records import Acknowledged, Announced, Failed, Published, Record
+from protocol.announcements.watch import AT_ONCE, Ack, Watch, calls_again, chance_of, is_watched, subjects_of, watch_id
+from protocol.json import JsonObject, canonical
+from protocol.policies.state import PolicyState
+
+DEFAULT_RANDOMIZATION = timedelta(minutes=5)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Watching:
+    """A policy and the subjects in it that are watched, by watch id, as of two revisions.
+
+    ``told_revision`` is that of the stream of announcements. A watch that has ended stays until another one of its
+    subject begins.
+    """
+
+    policy: PolicyState | None = None
+    told_revision: int = 0
+    watches: Mapping[str, Watch] = field(default_factory=dict)
+
+    @property
+    def next_at(self) -> datetime | None:
+        """When something is to be done next."""
+        return min((watch.next_at for watch in self.watches.values() if watch.next_at is not None), default=None)
+
+
+def after_change(
+    watching: Watching,
+    policy: PolicyState,
+    *,
+    by_announcer: bool,
+    randomization: timedelta = DEFAULT_RANDOMIZATION,
+) -> Watching:
+    """After an event of the policy led to ``policy``; ``by_announcer`` says that the service removed something itself.
+
+    A subject that left is announced if it asked for that and was not told before. One whose id is still there, with
+    other settings or in another entry, is not: its access was extended, and the old watch ends in silence.
+    """
+    document = {} if policy.deleted else policy.document
+    present = {(each, canonical(subject)): subject for _, each, subject in subjects_of(document)}
+    ids = {subject_id for subject_id, _ in present}
+    at = policy.modified
+    watches: dict[str, Watch] = {}
+    kept: set[tuple[str, bytes]] = set()
+    for watch in watching.watches.values():
+        identity = (watch.subject_id, canonical(watch.subject))
+        if watch.stage == "ended" or (watch.gone_at is None and identity in present):
+            if watch.stage != "ended":
+                kept.add(identity)
+            watches[watch.watch_id] = watch
+        elif watch.subject_id in ids:
+            watches[watch.watch_id] = _ended(watch, "replaced", at)
+        elif watch.gone_at is None:
+            watches[watch.watch_id] = _gone(watch, at, by_announcer=by_announcer)
+        else:
+            watches[watch.watch_id] = watch
+    fresh = {key: subject for key, subject in present.items() if key not in kept and is_watched(subject)}
+    for watch in _begun(policy, fresh, randomization):
+        for old in [each for each in watches.values() if each.subject_id == watch.subject_id]:
+            if old.stage == "ended":
+                del watches[old.watch_id]
+        watches[watch.watch_id] = watch
+    return replace(watching, policy=policy, watches=watches)
+
+
+def after_record(watching: Watching, record: Record, *, revision: int, at: datetime) -> Watching:
+    """After a record got ``revision`` in the stream of announcements at the time ``at``."""
+    watch = watching.watches.get(record.watch_id)
+    if watch is None or watch.stage == "ended":
+        return replace(watching, told_revision=revision)
+    watches = {**watching.watches, record.watch_id: _recorded(watch, record, at)}
+    return replace(watching, told_revision=revision, watches=watches)
+
+
+def _begun(
+    policy: PolicyState, fresh: Mapping[tuple[str, bytes], JsonObject], randomization: timedelta
+) -> Iterator[Watch]:
+    for (subject_id, _), subject in fresh.items():
+        name = watch_id(policy.policy_id, subject_id, subject, policy.revision)
+        watch = Watch(watch_id=name, subject_id=subject_id, subject=subject, since=policy.revision, stage="idle")
+        asked, expiry = watch.asked, watch.expiry
+        if expiry is None:
+            yield watch
+        elif asked.before_expiry is None:
+            yield replace(watch, stage="expiring", next_at=expiry)
+        else:
+            spread = randomization if asked.randomization is None else asked.randomization
+            at = expiry - asked.before_expiry - chance_of(name) * spread
+            yield replace(watch, stage="waiting", announce_at=at, next_at=at)
+
+
+def _gone(watch: Watch, at: datetime, *, by_announcer: bool) -> Watch:
+    if not watch.asked.when_deleted or watch.told:
+        expired = by_announcer and watch.expiry is not None
+        return _ended(watch, "expired" if expired else "removed", at)
+    return replace(
+        watch,
+        stage="waiting",
+        occasion="deletion",
+        gone_at=at,
+        announce_at=at,
+        next_at=AT_ONCE,
+        attempt=0,
+        correlation=None,
+        backoff=None,
+        acks=(),
+        published_at=None,
+    )
+
+
+def _recorded(watch: Watch, record: Record, at: datetime) -> Watch:
+    match record:
+        case Announced():
+            if record.occasion != watch.occasion:
+                return watch
+            answered = tuple(ack for ack in watch.acks if not calls_again(ack.status))
+            return replace(
+                watch,
+                stage="announced",
+                next_at=AT_ONCE,
+                attempt=record.attempt,
+                correlation=record.correlation,
+                timeout=record.timeout,
+                acks=answered,
+                published_at=None,
+            )
+        case Published():
+            return _published(watch, at) if record.attempt == watch.attempt else watch
+        case Acknowledged():
+            if record.announcement_id != watch.announcement_id:
+                return watch
+            return _acknowledged(watch, Ack(label=record.label, status=record.status, by=record.by, at=at))
+        case Failed():
+            return _failed(watch, record, at) if record.attempt == watch.attempt else watch
+        case _:
+            assert_never(record)
+
+
+def _published(watch: Watch, at: datetime) -> Watch:
+    """An answer may come before the confirm is recorded."""
+    watch = replace(watch, published_at=watch.published_at or at)
+    if watch.stage != "announced":
+        return watch
+    if watch.answered_well:
+        return _told(watch, at)
+    return replace(watch, stage="published", next_at=at + timedelta(seconds=watch.timeout))
+
+
+def _acknowledged(watch: Watch, ack: Ack) -> Watch:
+    """Answers to earlier attempts count too: they name the same announcement."""
+    others = tuple(each for each in watch.acks if each.label != ack.label)
+    watch = replace(watch, acks=(*others, ack))
+    if watch.stage in {"expiring", "idle"}:
+        return watch
+    if watch.answered_well:
+        return _told(watch, ack.at)
+    if watch.stage == "published" and not watch.missing:
+        return replace(watch, next_at=AT_ONCE)
+    return watch
+
+
+def _failed(watch: Watch, record: Failed, at: datetime) -> Watch:
+    if record.retry_at is not None:
+        return replace(watch, stage="waiting", next_at=record.retry_at, backoff=record.backoff)
+    if watch.occasion == "deletion":
+        return _ended(watch, "unanswered", at)
+    return replace(watch, stage="expiring", next_at=AT_ONCE)
+
+
+def _told(watch: Watch, at: datetime) -> Watch:
+    if watch.occasion == "deletion":
+        return _ended(watch, "announced", at)
+    return replace(watch, stage="expiring", told=True, next_at=watch.expiry)
+
+
+def _ended(watch: Watch, outcome: str, at: datetime) -> Watch:
+    gone = watch.gone_at or at
+    return replace(watch, stage="ended", outcome=outcome, next_at=None, gone_at=gone)  # type: ignore[arg-type]  # literals above

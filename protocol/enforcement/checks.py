@@ -1,0 +1,103 @@
+"""``checkPermissions``: may I? Asked before it is tried, for many resources at once, and on request with the reasons.
+
+The question is the one that changes are judged by: is the permission granted on the resource and everything below it.
+Whoever may read the policy may also hear which entry decided; others learn what trying would tell them, and not more.
+Source: Ditto documentation, page *basic-policy*, section on checking permissions; the explanations are ours.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from protocol.context import Context
+from protocol.enforcement.enforce import governing_policy
+from protocol.enforcement.enforcer import Enforcer
+from protocol.enforcement.rules import Permission, ResourceType
+from protocol.entities import EntityState
+from protocol.errors import JsonFieldMissing, JsonFormatInvalid
+from protocol.identifiers import EntityId, PolicyId, ThingId
+from protocol.json import JsonObject, JsonValue
+from protocol.pointers import parse
+from protocol.signals import PermissionCheck
+
+CHECKS_MAX: Final = 1_000
+_TYPES: Final[dict[str, ResourceType]] = {"thing": "thing", "policy": "policy", "message": "message"}
+_PERMISSIONS: Final[dict[str, Permission]] = {"READ": "READ", "WRITE": "WRITE", "EXECUTE": "EXECUTE"}
+
+
+def read_checks(value: JsonValue) -> dict[str, PermissionCheck]:
+    """The questions by the names that the caller gave them.
+
+    ``{"<name>": {"resource": "thing:/features/x", "entityId": "ns:name", "hasPermissions": ["WRITE"]}}``; what is not
+    written like this is a ``JsonFieldMissing``, a ``JsonFormatInvalid`` or the error of a wrong id.
+    """
+    if not isinstance(value, dict) or len(value) > CHECKS_MAX:
+        raise JsonFormatInvalid("the permission checks", f"an object of up to {CHECKS_MAX} checks by name")
+    return {name: _read_check(name, check) for name, check in value.items()}
+
+
+def read_resource(text: str) -> tuple[ResourceType, tuple[str, ...]]:
+    """Type and path of ``thing:/features/x``."""
+    kind, colon, path = text.partition(":")
+    if kind not in _TYPES or not colon or not path.startswith("/"):
+        raise JsonFormatInvalid("the member 'resource'", "thing:/, policy:/ or message:/ and a path")
+    return _TYPES[kind], parse(path)
+
+
+def answer_check(check: PermissionCheck, state: EntityState | None, context: Context, *, explain: bool) -> JsonValue:
+    """Whether the caller has all the permissions, or an object with the reasons; nothing is granted on what is not.
+
+    ``state`` is that of the check's entity, and the context knows the policy that governs it.
+    """
+    enforcer = None if state is None or state.deleted else context.enforcer(governing_policy(state))
+    if explain:
+        return _explained(check, enforcer, context)
+    return enforcer is not None and all(
+        enforcer.tree(context.subjects, permission, check.resource_type, _namespace(check)).unrestricted(check.path)
+        for permission in check.permissions
+    )
+
+
+def _explained(check: PermissionCheck, enforcer: Enforcer | None, context: Context) -> JsonObject:
+    readable = enforcer is not None and enforcer.tree(context.subjects, "READ", "policy").unrestricted(())
+    permissions: JsonObject = {}
+    allowed = True
+    for permission in check.permissions:
+        if enforcer is None:
+            permissions[permission], allowed = {"allowed": False}, False
+            continue
+        found = enforcer.explain(context.subjects, permission, check.resource_type, check.path, _namespace(check))
+        allowed = allowed and found.allowed
+        permissions[permission] = found.to_json() if readable else {"allowed": found.allowed}
+    return {"allowed": allowed, "explained": readable, "permissions": permissions}
+
+
+def _namespace(check: PermissionCheck) -> str | None:
+    return None if check.resource_type == "policy" else check.entity_id.namespace
+
+
+def _read_check(name: str, value: JsonValue) -> PermissionCheck:
+    if not isinstance(value, dict):
+        raise JsonFormatInvalid(f"the check '{name[:100]}'", "an object")
+    for member in ("resource", "entityId", "hasPermissions"):
+        if member not in value:
+            raise JsonFieldMissing(member, f"the check '{name[:100]}'")
+    resource_type, path = read_resource(str(value["resource"]))
+    return PermissionCheck(
+        entity_id=_entity_id(resource_type, str(value["entityId"])),
+        resource_type=resource_type,
+        path=path,
+        permissions=_permissions(value["hasPermissions"]),
+    )
+
+
+def _entity_id(resource_type: ResourceType, text: str) -> EntityId:
+    return PolicyId.parse(text) if resource_type == "policy" else ThingId.parse(text)
+
+
+def _permissions(value: JsonValue) -> tuple[Permission, ...]:
+    listed = value if isinstance(value, list) else []
+    found = tuple(_PERMISSIONS[each] for each in listed if isinstance(each, str) and each in _PERMISSIONS)
+    if not found or len(found) != len(listed):
+        raise JsonFormatInvalid("the member 'hasPermissions'", f"an array of {', '.join(_PERMISSIONS)}")
+    return tuple(dict.fromkeys(found))

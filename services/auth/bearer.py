@@ -1,0 +1,124 @@
+"""OAuth 2 bearer tokens (RFC 6750) that are JSON Web Tokens of a configured issuer.
+
+A signature costs some fifty microseconds and more, so a token that was found good is remembered until it expires, or
+until the issuer's keys are fetched anew. What is kept is a digest under a key of this process, not the token.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from protocol.enforcement.auth import AuthContext
+from protocol.errors import (
+    AuthenticationFailed,
+    HeadersTooLarge,
+    JwtIssuerNotSupported,
+    PlaceholderUnresolved,
+    PolicySubjectIdInvalid,
+)
+from protocol.json import JsonObject
+from protocol.placeholders import claim_values, expand
+from protocol.policies.values import check_subject_id
+from services.auth.authentication import Verdict
+from services.auth.issuers import Issuer
+from services.auth.key_set import KeySet
+from services.auth.key_sources import source_of
+from services.auth.keys import IssuerKeys
+from services.auth.pre_authenticated import SUBJECTS_MAX
+from services.auth.tokens import LEEWAY_SECONDS, check_claims, check_signature, read_token
+
+REMEMBERED_MAX: Final = 4_096
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Provider:
+    key: str
+    issuer: Issuer
+    keys: IssuerKeys
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """A token that was good, and what it was found good by."""
+
+    context: AuthContext
+    ends: float
+    provider: _Provider
+    keys: KeySet
+
+
+class BearerTokens:
+    """Authenticates ``Authorization: Bearer``; the subjects are ``<issuer key>:<what its templates give>``."""
+
+    def __init__(
+        self,
+        issuers: Mapping[str, Issuer],
+        *,
+        clock: Callable[[], float],
+        time: Callable[[], float],
+        remembered_max: int = REMEMBERED_MAX,
+    ) -> None:
+        """``clock`` gives seconds since 1970, ``time`` seconds that never go back."""
+        self._remembered_max = remembered_max
+        self._clock = clock
+        providers = [
+            _Provider(key=key, issuer=issuer, keys=IssuerKeys(source_of(issuer), name=key, time=time))
+            for key, issuer in issuers.items()
+        ]
+        self._providers = {name: provider for provider in providers for name in provider.issuer.names}
+        self._secret = os.urandom(32)
+        self._remembered: dict[bytes, _Known] = {}
+
+    def authenticate(self, headers: Mapping[str, str]) -> Verdict | None:
+        """The caller that the token names; None without one."""
+        credentials = headers.get("Authorization")
+        if credentials is None or credentials[:7].lower() != "bearer ":
+            return None
+        text = credentials[7:].strip()
+        digest = hashlib.blake2b(text.encode("utf-8", "surrogateescape"), key=self._secret).digest()
+        known = self._remembered.get(digest)
+        if known is not None:
+            if known.provider.keys.current is known.keys and self._clock() < known.ends:
+                return known.context
+            del self._remembered[digest]
+        return self._verify(text, digest)
+
+    async def _verify(self, text: str, digest: bytes) -> AuthContext:
+        token = read_token(text)
+        provider = self._providers.get(token.issuer)
+        if provider is None:
+            raise JwtIssuerNotSupported(token.issuer)
+        if token.algorithm not in provider.issuer.algorithms:
+            raise AuthenticationFailed
+        # Nothing is fetched for a token that would be refused whoever has signed it.
+        ends = check_claims(token.claims, provider.issuer, self._clock()) + LEEWAY_SECONDS
+        keys = await provider.keys.having(token.kid)
+        check_signature(token, provider.issuer, keys)
+        context = AuthContext(subjects=_subjects(provider, token.claims), claims=token.claims)
+        if len(self._remembered) >= self._remembered_max:
+            del self._remembered[next(iter(self._remembered))]
+        self._remembered[digest] = _Known(context, ends, provider, keys)
+        return context
+
+
+def _subjects(provider: _Provider, claims: JsonObject) -> tuple[str, ...]:
+    """What the templates give; one that asks for a claim that the token does not have gives nothing."""
+    found: list[str] = []
+    for template in provider.issuer.subjects:
+        try:
+            found += expand(template, {"jwt": lambda path: claim_values(claims, path)})
+        except PlaceholderUnresolved:
+            continue
+    subjects = tuple(dict.fromkeys(f"{provider.key}:{subject}" for subject in found))
+    if len(subjects) > SUBJECTS_MAX:
+        raise HeadersTooLarge(len(subjects), SUBJECTS_MAX, "authentication subjects")
+    try:
+        if not all(check_subject_id(subject).isprintable() for subject in subjects) or not subjects:
+            raise AuthenticationFailed
+    except PolicySubjectIdInvalid:
+        raise AuthenticationFailed from None
+    return subjects

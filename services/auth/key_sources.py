@@ -1,0 +1,98 @@
+"""Where the keys of an issuer are: in a file, or behind the discovery document that the issuer serves."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Final, Protocol
+
+import aiohttp
+
+from protocol.errors import DittoError
+from protocol.json import parse
+from services.auth.issuers import Issuer
+
+FETCH_SECONDS: Final = 5.0
+DOCUMENT_MAX: Final = 262_144
+_DEPTH: Final = 16
+
+
+class KeysUnreachable(Exception):
+    """The keys could not be had; the text is for the log."""
+
+
+class KeySource(Protocol):
+    """Gives the text of a key set; raises ``KeysUnreachable``."""
+
+    async def fetch(self) -> bytes:
+        """The current text."""
+        ...
+
+
+class KeyFile:
+    """A key set in a file, which may be replaced while the service runs."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    async def fetch(self) -> bytes:
+        """Read the file."""
+        try:
+            text = await asyncio.to_thread(self._path.read_bytes)
+        except OSError as error:
+            raise KeysUnreachable(str(error)) from error
+        if len(text) > DOCUMENT_MAX:
+            raise KeysUnreachable(f"{self._path} is longer than {DOCUMENT_MAX} bytes")
+        return text
+
+
+class DiscoveredKeys:
+    """The keys of an OpenID provider (OpenID Connect Discovery 1.0 section 4).
+
+    Fetches are rare (see ``services.auth.keys``), so each has a session of its own. Redirects are not followed: a
+    provider says where its keys are, and nobody else does.
+    """
+
+    def __init__(self, issuer: Issuer) -> None:
+        self._issuer = issuer
+
+    async def fetch(self) -> bytes:
+        """Ask the provider where its keys are, and get them from there."""
+        timeout = aiohttp.ClientTimeout(total=FETCH_SECONDS)
+        try:
+            async with asyncio.timeout(FETCH_SECONDS), aiohttp.ClientSession(timeout=timeout) as session:
+                text = await _get(session, f"{self._issuer.url}/.well-known/openid-configuration")
+                return await _get(session, self._keys_url(text))
+        except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
+            raise KeysUnreachable(f"{type(error).__name__}: {error}") from error
+
+    def _keys_url(self, text: bytes) -> str:
+        try:
+            document = parse(text, max_depth=_DEPTH)
+        except DittoError as error:
+            raise KeysUnreachable("the discovery document is no JSON") from error
+        named = document.get("issuer") if isinstance(document, dict) else None
+        url = document.get("jwks_uri") if isinstance(document, dict) else None
+        if not isinstance(named, str) or named not in self._issuer.names | {self._issuer.url}:
+            raise KeysUnreachable("the discovery document is that of another issuer")
+        scheme = self._issuer.url.partition("://")[0]
+        if not isinstance(url, str) or not url.startswith(("https://", f"{scheme}://")):
+            raise KeysUnreachable("the discovery document does not say where the keys are")
+        return url
+
+
+def source_of(issuer: Issuer) -> KeySource:
+    """The file of an issuer that has one, else its discovery document."""
+    return DiscoveredKeys(issuer) if issuer.jwks_file is None else KeyFile(issuer.jwks_file)
+
+
+async def _get(session: aiohttp.ClientSession, url: str) -> bytes:
+    async with session.get(url, allow_redirects=False, headers={"Accept": "application/json"}) as response:
+        if response.status != 200:
+            raise KeysUnreachable(f"{url} answers {response.status}")
+        text = bytearray()
+        async for chunk in response.content.iter_any():
+            text += chunk
+            if len(text) > DOCUMENT_MAX:
+                raise KeysUnreachable(f"{url} is longer than {DOCUMENT_MAX} bytes")
+        return bytes(text)

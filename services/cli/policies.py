@@ -1,0 +1,124 @@
+"""``twinlog policy``: why somebody may or may not, straight from the log."""
+
+from __future__ import annotations
+
+from typing import Annotated, Final
+
+import typer
+from rich.table import Table
+
+from eventstore.events import StreamName
+from projections.events import follow
+from protocol.context import Context
+from protocol.enforcement.checks import read_resource
+from protocol.enforcement.explain import Bearing, Explanation
+from protocol.enforcement.rules import Permission
+from protocol.entities import EntityState
+from protocol.errors import DittoError
+from protocol.identifiers import PolicyId
+from protocol.json import dump
+from protocol.pointers import text
+from protocol.policies.resolve import policies_imported
+from protocol.policies.state import PolicyState
+from services.cli.connection import Log, open_log
+from services.cli.exits import Exit, fail
+from services.cli.printing import console
+from services.cli.running import run
+from services.core import now
+
+policies = typer.Typer(no_args_is_help=True, help="Look into policies, straight from the log.")
+
+_PERMISSIONS: Final[dict[str, Permission]] = {"READ": "READ", "WRITE": "WRITE", "EXECUTE": "EXECUTE"}
+
+
+@policies.callback()
+def _group() -> None:
+    """Keep ``explain`` a command of its own while it is the only one."""
+
+
+@policies.command("explain")
+def explain(
+    policy: Annotated[str, typer.Argument(metavar="POLICY", help="The id of the policy, namespace:name.")],
+    resource: Annotated[str, typer.Argument(metavar="RESOURCE", help="Such as thing:/features/lamp.")],
+    permission: Annotated[str, typer.Argument(metavar="PERMISSION", help="READ, WRITE or EXECUTE.")],
+    *,
+    subject: Annotated[
+        list[str], typer.Option("--subject", "-s", help="A subject of the caller; repeat it for all that are pooled.")
+    ],
+    namespace: Annotated[
+        str | None,
+        typer.Option("--namespace", "-n", help="The namespace of the thing; that of the policy if left out."),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="JSON instead of a table.")] = False,
+) -> None:
+    """Say which entry of which policy grants or revokes a permission, imports included.
+
+    The row marked so decides. Ends with exit code 1 if the permission is not granted.
+
+    Example:
+      twinlog policy explain farm.one:p --subject nginx:ada thing:/attributes WRITE
+    """
+    run(_explain(policy, tuple(subject), resource, permission, namespace, as_json=as_json))
+
+
+async def _explain(
+    policy: str, subjects: tuple[str, ...], resource: str, permission: str, namespace: str | None, *, as_json: bool
+) -> None:
+    try:
+        policy_id = PolicyId.parse(policy)
+        resource_type, path = read_resource(resource)
+    except DittoError as error:
+        fail(f"{error.message} {error.description or ''}", Exit.USAGE)
+    asked = _PERMISSIONS.get(permission.upper())
+    if asked is None:
+        fail(f"There is no permission {permission}; there are {', '.join(_PERMISSIONS)}.", Exit.USAGE)
+    async with open_log() as log:
+        context = await _context(log, policy_id, subjects)
+    enforcer = context.enforcer(policy_id)
+    if enforcer is None:
+        fail(f"There is no policy {policy_id}.", Exit.NOT_FOUND)
+    of_things = policy_id.namespace if namespace is None else namespace
+    found = enforcer.explain(subjects, asked, resource_type, path, None if resource_type == "policy" else of_things)
+    if as_json:
+        console().print_json(dump(found.to_json()).decode())
+    else:
+        console().print(_table(found, f"{asked} on {resource_type}:{text(path)} for {', '.join(subjects)}"))
+        console().print("[green]granted[/green]" if found.allowed else "[red]not granted[/red]")
+    if not found.allowed:
+        raise typer.Exit(Exit.FAILED)
+
+
+async def _context(log: Log, policy_id: PolicyId, subjects: tuple[str, ...]) -> Context:
+    """The policy as it is now, with everything that it imports."""
+    policies = {policy_id: await _state(log, policy_id)}
+    while True:
+        documents = {
+            each: None if state is None or state.deleted else state.document for each, state in policies.items()
+        }
+        document = documents[policy_id]
+        wanted = frozenset() if document is None else policies_imported(document, documents)
+        if not wanted:
+            return Context(now=now(), subjects=subjects, policies=policies)
+        for each in wanted:
+            policies[each] = await _state(log, each)
+
+
+async def _state(log: Log, policy_id: PolicyId) -> PolicyState | None:
+    state: EntityState | None = None
+    for event in await log.store.read_stream(StreamName(f"policy:{policy_id}")):
+        state = follow(state, event)
+    return state if isinstance(state, PolicyState) else None
+
+
+def _table(found: Explanation, title: str) -> Table:
+    table = Table("policy", "entry", "resource", "effect", "where", "", title=title, title_justify="left")
+    for bearing in found.bearing:
+        table.add_row(*_row(bearing), "decides" if bearing is found.decided_by else "")
+    return table
+
+
+def _row(bearing: Bearing) -> tuple[str, ...]:
+    rule = bearing.rule
+    colour = "green" if bearing.effect == "grant" else "red"
+    resource = f"{rule.resource_type}:{text(rule.path)}"
+    return str(rule.policy_id), rule.label, resource, f"[{colour}]{bearing.effect}[/{colour}]", bearing.relation

@@ -1,0 +1,133 @@
+"""Announcers that are killed at random moments, and several at once: nothing lost, nothing early, nothing too late."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections import defaultdict
+from collections.abc import Sequence
+from contextlib import suppress
+from datetime import datetime, timedelta
+
+import orjson
+from aio_pika.abc import AbstractIncomingMessage, AbstractQueue
+
+from protocol.json import JsonObject
+from tests.integration.amqp.harness import Field, background, field
+from tests.integration.announcer.process import announcer_process
+from tests.integration.announcer.stage import Clock, Stage, at, id_of, real_clock, stage, subject, until
+
+POLICIES = 40
+
+
+async def bound(world: Field) -> AbstractQueue:
+    exchange = await world.channel.declare_exchange(world.topology.announcements, "topic", durable=True)
+    queue = await world.channel.declare_queue("heard", durable=True)
+    await queue.bind(exchange, "#")
+    return queue
+
+
+class Heard:
+    """Every announcement with the time at which it came."""
+
+    def __init__(self) -> None:
+        self.messages: list[tuple[datetime, AbstractIncomingMessage, JsonObject]] = []
+
+    async def listen(self, queue: AbstractQueue) -> None:
+        async with queue.iterator(no_ack=True) as messages:
+            async for message in messages:
+                self.messages.append((real_clock(), message, orjson.loads(message.body)["value"]))
+
+    def by_subject(self) -> dict[str, list[tuple[datetime, str]]]:
+        found: dict[str, list[tuple[datetime, str]]] = defaultdict(list)
+        for when, message, value in self.messages:
+            for each in value["subjectIds"]:  # type: ignore[union-attr]  # as announced
+                found[str(each)].append((when, id_of(message)))
+        return found
+
+
+async def all_gone(service: Stage, policies: Sequence[str]) -> bool:
+    for policy in policies:
+        if await service.subjects(policy):
+            return False
+    return True
+
+
+async def test_killed_announcers_lose_nothing_and_tell_nothing_early_or_after_the_removal(
+    database_url: str, amqp_url: str
+) -> None:
+    heard = Heard()
+    chance = random.Random(7)  # noqa: S311 - moments of a test
+    async with (
+        stage(database_url, amqp_url, clock=real_clock) as service,
+        field(amqp_url) as world,
+        background(heard.listen(await bound(world))),
+    ):
+        start = real_clock() + timedelta(seconds=4)
+        due: dict[str, datetime] = {}
+        policies = [f"farm.one:p{number}" for number in range(POLICIES)]
+        for number, policy in enumerate(policies):
+            seconds = 2 + number * 6 / POLICIES
+            guests: JsonObject = {}
+            for kind in ("early", "deleted"):
+                subject_id = f"integration:{kind}-{number}"
+                asked: JsonObject = {"beforeExpiry": "2s"} if kind == "early" else {"whenDeleted": True}
+                guests[subject_id] = subject(at(seconds, start), **asked)
+                due[subject_id] = start + timedelta(seconds=seconds - (2 if kind == "early" else 0))
+            await service.create_with(policy, guests)
+
+        async def kill_again_and_again() -> None:
+            while True:
+                async with announcer_process(database_url, amqp_url) as process:
+                    with suppress(TimeoutError):
+                        await asyncio.wait_for(process.wait(), 1.0 + chance.random() * 1.5)
+
+        async with background(kill_again_and_again()), background(kill_again_and_again()):
+            await until(lambda: told_to(heard, len(due) * 3 // 4), "most are told", within=60)
+        async with service.announcing():
+            await until(lambda: all_gone(service, policies), "all are removed", within=30)
+            await until(lambda: told_to(heard, len(due)), "all are told", within=30)
+        removed = await removals(service, policies)
+    for subject_id, messages in heard.by_subject().items():
+        assert len({name for _, name in messages}) == 1
+        assert min(when for when, _ in messages) >= due[subject_id] - timedelta(milliseconds=5)
+        if "early" in subject_id:
+            assert max(when for when, _ in messages) <= removed[subject_id] + timedelta(seconds=1)
+
+
+async def told_to(heard: Heard, count: int) -> bool:
+    return len(heard.by_subject()) >= count
+
+
+async def removals(service: Stage, policies: Sequence[str]) -> dict[str, datetime]:
+    found: dict[str, datetime] = {}
+    for policy in policies:
+        for event in await service.events(f"policy:{policy}"):
+            if event.type == "deleted":
+                found[event.path.rpartition("/")[2]] = event.recorded_at
+    return found
+
+
+async def test_two_announcers_at_once_do_everything_once(database_url: str, amqp_url: str) -> None:
+    heard, clock = Heard(), Clock()
+    async with (
+        stage(database_url, amqp_url, clock=clock) as one,
+        stage(database_url, amqp_url, clock=clock, projecting=False) as other,
+        field(amqp_url) as world,
+        background(heard.listen(await bound(world))),
+        one.announcing(),
+        one.announcing(),
+        other.announcing(),
+    ):
+        policies = [f"farm.one:p{number}" for number in range(100)]
+        for number, policy in enumerate(policies):
+            await one.create(policy, **{f"a{number}": subject(at(600), beforeExpiry="1m")})
+        clock.set(545)
+        await until(lambda: told_to(heard, len(policies)), "all are told")
+        clock.set(600)
+        await until(lambda: all_gone(one, policies), "all are removed")
+        for policy in policies:
+            assert [event.type for event in await one.events(f"policy:{policy}")] == ["created", "deleted"]
+            records = await one.events(f"announcement:{policy}")
+            assert [event.type for event in records] == ["announced", "published"]
+    assert len(heard.messages) == len(policies)

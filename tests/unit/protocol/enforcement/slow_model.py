@@ -1,0 +1,153 @@
+"""Permissions worked out slowly from the text of the rules: flat lists of statements, no tree, no shared code.
+
+A statement is (subject, resource type, path, permission, granted). Imports, references and namespaces are expanded here
+a second time, from documents.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from protocol.json import JsonValue
+
+Document = dict[str, Any]
+Path = tuple[str, ...]
+
+
+class Statement(NamedTuple):
+    subject: str
+    kind: str
+    path: Path
+    permission: str
+    granted: bool
+
+
+def statements(policy: Document, others: dict[str, Document], namespace: str) -> list[Statement]:
+    found: list[Statement] = []
+    for entry in expanded(policy, others):
+        names = entry.get("namespaces") or []
+        if names and not any(_in(name, namespace) for name in names):
+            continue
+        for subject in entry.get("subjects", {}):
+            for key, rights in entry.get("resources", []):
+                kind, _, path = key.partition(":")
+                keys = tuple(part for part in path.split("/") if part)
+                for effect in ("grant", "revoke"):
+                    found.extend(
+                        Statement(subject, kind, keys, permission, effect == "grant") for permission in rights[effect]
+                    )
+    return found
+
+
+def expanded(policy: Document, others: dict[str, Document]) -> Iterator[Document]:
+    """Own entries with their references, then imported ones; resources become lists, since keys may repeat."""
+    for entry in policy["entries"].values():
+        yield _with_references(entry, policy, others)
+    for name, setting in policy.get("imports", {}).items():
+        other = others.get(name)
+        if other is None:
+            continue
+        for label, entry in other["entries"].items():
+            if _taken(label, entry, setting):
+                yield _with_references(entry, other, others)
+        for further in setting.get("transitiveImports", []):
+            if further in other.get("imports", {}) and further in others:
+                for label, entry in others[further]["entries"].items():
+                    taken = entry.get("importable", "implicit") == "implicit"
+                    if taken and _taken(label, entry, other["imports"][further]):
+                        yield _with_references(entry, others[further], others)
+
+
+def _with_references(entry: Document, policy: Document, others: dict[str, Document]) -> Document:
+    templates = list(_templates(entry, policy, others))
+    own = {"subjects", "resources", "namespaces"}
+    for template in templates:
+        own &= set(template.get("allowedAdditions", ["subjects", "resources", "namespaces"]))
+    subjects: dict[str, Any] = {}
+    resources: list[Any] = []
+    namespaces: list[str] = []
+    for part in templates:
+        subjects |= part["subjects"]
+        resources += part["resources"].items()
+        namespaces += part.get("namespaces", [])
+    if "subjects" in own:
+        subjects |= entry["subjects"]
+    if "resources" in own:
+        resources += entry["resources"].items()
+    if "namespaces" in own:
+        namespaces += entry.get("namespaces", [])
+    return {"subjects": subjects, "resources": resources, "namespaces": namespaces}
+
+
+def _templates(entry: Document, policy: Document, others: dict[str, Document]) -> Iterator[Document]:
+    for reference in entry.get("references", []):
+        label, home = reference["entry"], reference.get("import")
+        if home is None:
+            template = policy["entries"].get(label)
+            if template is not None and template.get("importable") != "never":
+                yield template
+        elif home in policy.get("imports", {}) and home in others:
+            template = others[home]["entries"].get(label)
+            if template is not None and _taken(label, template, policy["imports"][home]):
+                yield template
+
+
+def _taken(label: str, entry: Document, setting: Document) -> bool:
+    importable = entry.get("importable", "implicit")
+    return importable == "implicit" or (importable == "explicit" and label in setting.get("entries", []))
+
+
+def _in(name: str, namespace: str) -> bool:
+    return namespace.startswith(name[:-1]) if name.endswith(".*") else namespace == name
+
+
+class Slow:
+    """The answers for one caller, resource type and permission."""
+
+    def __init__(self, found: list[Statement], subjects: set[str], kind: str, permission: str) -> None:
+        mine = [s for s in found if s.subject in subjects and s.kind == kind and s.permission == permission]
+        self.grants = [s.path for s in mine if s.granted]
+        self.revokes = [s.path for s in mine if not s.granted]
+
+    def allowed(self, path: Path) -> bool:
+        return self._deepest(self.grants, path, below=False) > self._deepest(self.revokes, path, below=False, none=-1)
+
+    def unrestricted(self, path: Path) -> bool:
+        granted = self._deepest(self.grants, path, below=False)
+        return granted > self._deepest(self.revokes, path, below=True, none=-1)
+
+    def partial(self, path: Path) -> bool:
+        # A grant below counts if it is one: a revoke at the very same place beats it.
+        below = [p for p in self.grants if p[: len(path)] == path and p != path and p not in self.revokes]
+        return self.allowed(path) or bool(below)
+
+    def visible(self, path: Path, value: JsonValue) -> list[JsonValue]:
+        leaves = [(keys, leaf) for keys, leaf in _leaves(path, value) if self._sees(keys, leaf)]
+        if not leaves:
+            return []
+        if leaves[0][0] == path:
+            return [leaves[0][1]]
+        result: dict[str, Any] = {}
+        for keys, leaf in leaves:
+            place = result
+            for key in keys[len(path) : -1]:
+                place = place.setdefault(key, {})
+            place[keys[-1]] = leaf
+        return [result]
+
+    def _sees(self, path: Path, leaf: JsonValue) -> bool:
+        return self.allowed(path) if leaf == {} else self.unrestricted(path)
+
+    @staticmethod
+    def _deepest(paths: list[Path], path: Path, *, below: bool, none: int = -2) -> int:
+        depths = [len(p) for p in paths if path[: len(p)] == p or (below and p[: len(path)] == path)]
+        return max(depths, default=none)
+
+
+def _leaves(path: Path, value: JsonValue) -> Iterator[tuple[Path, JsonValue]]:
+    if isinstance(value, dict) and value:
+        for key, member in value.items():
+            yield from _leaves((*path, key), member)
+    else:
+        yield path, value

@@ -1,0 +1,155 @@
+"""What a policy must be like, and how it is refused otherwise."""
+
+from __future__ import annotations
+
+import pytest
+
+from protocol.context import Limits
+from protocol.json import JsonObject, JsonValue
+from tests.unit.protocol.policies.scenario import ALICE, BASE, BOB, P1, entry, given, owned, rights
+
+LATER = "2026-06-01T10:00:01Z"
+
+
+def temporary(owner: str = ALICE) -> JsonObject:
+    resources: JsonObject = {"policy:/": rights("READ", "WRITE")}
+    return {"subjects": {owner: {"type": "t", "expiry": LATER}}, "resources": resources}
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        {"entries": {}},
+        {"entries": {"a": temporary()}},
+        {"entries": {"a": entry(ALICE, more={"resources": {"policy:/entries": rights("WRITE")}})}},
+        owned(b=entry(ALICE, more={"resources": {"policy:/": rights(revoke=("WRITE",))}})),
+    ],
+)
+def test_a_permanent_owner_is_needed(broken: JsonObject) -> None:
+    given().when("create", "/", broken).refused("policies:policy.modificationinvalid", 403)
+    given(owned()).when("modify", "/", broken).refused("policies:policy.modificationinvalid", 403)
+    given(owned()).when("modify", "/entries", broken["entries"]).refused("policies:policy.modificationinvalid", 403)
+
+
+def test_a_change_of_an_entry_may_not_take_the_last_owner() -> None:
+    here = given(owned())
+    for verb, path, value in (
+        ("delete", "/entries/owner", None),
+        ("modify", "/entries/owner", temporary()),
+        ("modify", "/entries/owner/subjects", {}),
+        ("modify", f"/entries/owner/subjects/{ALICE}", {"type": "t", "expiry": LATER}),
+        ("delete", f"/entries/owner/subjects/{ALICE}", None),
+        ("modify", "/entries/owner/resources", {}),
+        ("modify", "/entries/owner/resources/policy:/", rights("READ")),
+        ("delete", "/entries/owner/resources/policy:/", None),
+    ):
+        here.when(verb, path, value).refused("policies:entry.modificationinvalid", 403)  # type: ignore[arg-type]
+
+
+def test_with_imports_or_without_prevention_nobody_has_to_be_owner() -> None:
+    imports: JsonObject = {str(BASE): {}}
+    here = given(owned()).beside(owned())
+    here.when("modify", "/", {"imports": imports, "entries": {}}).then("modified", 204)
+    free = given(owned()).with_limits(Limits(prevents_lockout=False))
+    free.when("delete", "/entries/owner").then("deleted", 204)
+
+
+def test_a_creator_must_be_able_to_change_the_policy_or_say_that_this_is_meant() -> None:
+    given().when("create", "/", owned(BOB)).refused("policies:policy.notcreatable", 403)
+    stored: JsonObject = {"policyId": P1, **owned(BOB)}
+    given().when("create", "/", owned(BOB), allow_policy_lockout=True).then("created", 201, stored)
+
+
+def test_imported_rights_count_for_the_creator() -> None:
+    document: JsonObject = {"imports": {str(BASE): {}}, "entries": {}}
+    given().beside(owned()).when("create", "/", document).then("created", 201, {"policyId": P1, **document})
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "code"),
+    [
+        ("/entries/imported-x", entry(), "policies:label.invalid"),
+        ("/entries/nsimportedx", entry(), "policies:label.invalid"),
+        ("/entries/x", 1, "policies:entry.invalid"),
+        ("/entries/x/subjects/alice", {"type": "t"}, "policies:subjectid.invalid"),
+        ("/entries/x/subjects/https://alice", {"type": "t"}, "policies:subjectid.invalid"),
+        ("/entries/x/subjects/a:b", {}, "json.field.missing"),
+        ("/entries/x/subjects/a:b", {"type": 1}, "json.format.invalid"),
+        ("/entries/x/subjects/a:b", {"type": "t", "expiry": "soon"}, "policies:subjectexpiry.invalid"),
+        ("/entries/x/subjects/a:b", {"type": "t", "expiry": "2026-01-02T11:00:00Z"}, "policies:subjectexpiry.invalid"),
+        ("/entries/x/subjects/a:b", {"type": "t", "expiry": "2026-01-02T12:00:00Z"}, "policies:subjectexpiry.invalid"),
+        (
+            "/entries/x/subjects/a:b",
+            {"type": "t", "announcement": {"beforeExpiry": "10ms"}},
+            "policies:subjectannouncement.invalid",
+        ),
+        (
+            "/entries/x/subjects/a:b",
+            {"type": "t", "announcement": {"beforeExpiry": "1d"}},
+            "policies:subjectannouncement.invalid",
+        ),
+        (
+            "/entries/x/subjects/a:b",
+            {"type": "t", "announcement": {"whenDeleted": "yes"}},
+            "policies:subjectannouncement.invalid",
+        ),
+        ("/entries/x/resources/device:/", rights("READ"), "json.key.invalid"),
+        ("/entries/x/resources/thing:/", {"grant": []}, "json.field.missing"),
+        ("/entries/x/resources/thing:/", rights("FLY"), "json.format.invalid"),
+        ("/entries/x/importable", "maybe", "policies:entry.invalid"),
+        ("/entries/x/namespaces", ["a..b"], "policies:entry.invalid"),
+        ("/entries/x/namespaces", "a", "policies:entry.invalid"),
+        ("/entries/x/allowedAdditions", ["all"], "policies:entry.invalid"),
+        ("/entries/x/references", [{"entry": "x"}], "policies:entry.invalid"),
+        ("/entries/x/references", [{"entry": "none"}], "policies:entry.invalid"),
+        ("/entries/x/references", [{"entry": "never"}], "policies:entry.invalid"),
+        ("/entries/x/references", [{"entry": "owner"}, {"entry": "owner"}], "policies:entry.invalid"),
+        ("/entries/x/references", [{"entry": "reader", "import": "farm.base:common"}], "policies:import.invalid"),
+        ("/imports", {"nonsense": {}}, "policies:id.invalid"),
+        ("/imports/farm.one:p1", {}, "policies:import.invalid"),
+        ("/imports/farm.base:common", 1, "policies:import.invalid"),
+    ],
+)
+def test_bad_parts_are_refused_with_their_own_error(path: str, value: JsonValue, code: str) -> None:
+    here = given(owned(x=entry(), never=entry(importable="never"))).beside(owned())
+    here.when("modify", path, value).refused(code, 400)
+
+
+def test_sizes_and_counts_are_limited() -> None:
+    given(owned()).with_limits(Limits(policy_characters=300)).when("modify", "/", owned(more=entry(BOB))).refused(
+        "policies:policy.toolarge", 413
+    )
+    imports: JsonObject = {f"farm.base:p{number}": {} for number in range(11)}
+    given(owned()).when("modify", "/imports", imports).refused("policies:imports.toolarge", 400)
+
+
+def test_what_others_refer_to_cannot_go() -> None:
+    here = given(
+        {
+            "imports": {str(BASE): {"entries": ["secret"]}},
+            **owned(
+                template=entry(),
+                user=entry(more={"references": [{"entry": "template"}, {"entry": "secret", "import": str(BASE)}]}),
+            ),
+        }
+    ).beside(owned(secret=entry(importable="explicit")))
+    here.when("delete", "/entries/template").refused("policies:entry.referenceconflict", 409)
+    here.when("delete", f"/imports/{BASE}").refused("policies:import.referenceconflict", 409)
+    here.when("delete", "/imports").refused("policies:import.referenceconflict", 409)
+    here.when("modify", f"/imports/{BASE}/entries", []).refused("policies:import.referenceconflict", 409)
+    here.when("modify", "/entries/owner/references", [{"entry": "none", "import": str(BASE)}]).refused(
+        "policies:import.invalid", 400
+    )
+    here.when("delete", "/entries/user").then("deleted", 204)
+
+
+def test_who_imports_must_be_able_to_read_what_is_taken() -> None:
+    hidden = given(owned()).beside(owned(BOB))
+    hidden.when("modify", f"/imports/{BASE}", {}).refused("policies:policy.notfound", 404)
+    given(owned()).when("modify", f"/imports/{BASE}", {}).refused("policies:policy.notfound", 404)
+    readable = entry(ALICE, importable="never", more={"resources": {"policy:/entries/reader": rights("READ")}})
+    partly: JsonObject = {"entries": {"x": readable, "reader": entry(), "secret": entry(importable="explicit")}}
+    given(owned()).beside(partly).when("modify", f"/imports/{BASE}", {}).then("created", 201, {})
+    given(owned()).beside(partly).when("modify", f"/imports/{BASE}", {"entries": ["secret"]}).refused(
+        "policies:policy.notfound", 404
+    )

@@ -1,0 +1,162 @@
+"""Where keys come from, how often the issuer is asked, and what happens when it does not answer."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from protocol.errors import DittoError, PublicKeyProviderUnavailable
+from services.auth.bearer import BearerTokens
+from services.auth.issuers import Issuer
+from services.auth.keys import FRESH_SECONDS, RETRY_SECONDS
+from tests.provider import NOW, Provider, claims, jwk, rsa_key, serving_provider, token
+from tests.unit.services.auth.test_tokens import Clock, ask, refusal
+
+
+@pytest.fixture
+async def provider() -> AsyncIterator[Provider]:
+    async with serving_provider() as provider:
+        yield provider
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def tokens(provider: Provider, clock: Clock) -> BearerTokens:
+    issuer = Issuer(issuer=provider.url, protocol="http")
+    return BearerTokens({"farm": issuer}, clock=lambda: float(NOW), time=clock)
+
+
+def signed(provider: Provider, **given: object) -> str:
+    kid = str(given.pop("kid", "one"))
+    return token(claims(iss=provider.url, **given), kid=kid, key=rsa_key(0 if kid == "one" else 1))
+
+
+async def test_keys_are_discovered_once_for_many_tokens_at_once(provider: Provider, tokens: BearerTokens) -> None:
+    contexts = await asyncio.gather(*(ask(tokens, signed(provider, sub=f"s{n}")) for n in range(20)))
+    assert [context.subjects for context in contexts] == [(f"farm:s{n}",) for n in range(20)]
+    assert provider.asked == 1
+
+
+async def test_a_new_key_is_found_by_one_more_look(provider: Provider, tokens: BearerTokens, clock: Clock) -> None:
+    await ask(tokens, signed(provider))
+    provider.keys = [jwk("one", rsa_key()), jwk("two", rsa_key(1))]
+    clock.seconds += RETRY_SECONDS
+    await ask(tokens, signed(provider, kid="two"))
+    assert provider.asked == 2
+
+
+async def test_unknown_key_ids_cost_one_look_per_interval_however_many_come(
+    provider: Provider, tokens: BearerTokens, clock: Clock
+) -> None:
+    await ask(tokens, signed(provider))
+    for number in range(20):
+        assert (await refusal(tokens, signed(provider, kid=f"k{number}"))).status == 401
+    assert provider.asked == 1
+    clock.seconds += RETRY_SECONDS
+    refusals = await asyncio.gather(*(refusal(tokens, signed(provider, kid=f"k{number}")) for number in range(20)))
+    assert {error.status for error in refusals} == {401}
+    assert provider.asked == 2
+
+
+async def test_a_withdrawn_key_counts_no_longer_once_the_keys_are_looked_at_anew(
+    provider: Provider, tokens: BearerTokens, clock: Clock
+) -> None:
+    good = signed(provider)
+    await ask(tokens, good)
+    provider.keys = [jwk("two", rsa_key(1))]
+    clock.seconds += FRESH_SECONDS + 1
+    await ask(tokens, good)
+    await refusal(tokens, signed(provider, kid="makes-it-wait-for-the-keys"))
+    assert (await refusal(tokens, good)).status == 401
+
+
+async def test_known_keys_go_on_counting_while_the_issuer_is_away(
+    provider: Provider, tokens: BearerTokens, clock: Clock
+) -> None:
+    await ask(tokens, signed(provider))
+    provider.status = 503
+    clock.seconds += FRESH_SECONDS + 1
+    assert (await ask(tokens, signed(provider, sub="b"))).subjects == ("farm:b",)
+    assert (await ask(tokens, signed(provider, sub="c"))).subjects == ("farm:c",)
+
+
+async def test_an_issuer_out_of_reach_is_503_and_asked_again_after_a_while(
+    provider: Provider, tokens: BearerTokens, clock: Clock
+) -> None:
+    provider.status = 500
+    for _ in range(3):
+        error = await refusal(tokens, signed(provider))
+        assert isinstance(error, PublicKeyProviderUnavailable)
+        assert (error.status, error.headers) == (503, {"retry-after": 30})
+    provider.status = 200
+    assert (await refusal(tokens, signed(provider))).status == 503
+    clock.seconds += RETRY_SECONDS
+    await ask(tokens, signed(provider))
+
+
+async def test_a_token_that_is_bad_by_itself_makes_nobody_ask(provider: Provider, tokens: BearerTokens) -> None:
+    for bad in (signed(provider, exp=1), signed(provider, nbf=NOW + 99), f"{signed(provider)[:-9]}!"):
+        assert (await refusal(tokens, bad)).status == 401
+    assert provider.asked == 0
+
+
+@pytest.mark.parametrize(
+    "discovery",
+    [
+        {},
+        {"issuer": "https://evil.example", "jwks_uri": "https://evil.example/keys"},
+        {"issuer": None, "jwks_uri": "http://127.0.0.1/keys"},
+    ],
+)
+async def test_a_discovery_document_of_somebody_else_is_not_believed(
+    provider: Provider, tokens: BearerTokens, discovery: dict[str, object]
+) -> None:
+    provider.discovery = discovery
+    assert (await refusal(tokens, signed(provider))).status == 503
+
+
+@pytest.mark.parametrize("url", ["ftp://x/keys", "file:///etc/passwd", 7, "http://[bad"])
+async def test_keys_are_only_fetched_from_where_keys_are(provider: Provider, tokens: BearerTokens, url: object) -> None:
+    provider.discovery = {"issuer": provider.url, "jwks_uri": url}
+    assert (await refusal(tokens, signed(provider))).status == 503
+
+
+async def test_an_endless_key_set_is_cut_off(provider: Provider, tokens: BearerTokens) -> None:
+    provider.padding = b" " * 300_000
+    assert (await refusal(tokens, signed(provider))).status == 503
+
+
+async def test_nobody_listening_is_503(clock: Clock) -> None:
+    issuer = Issuer(issuer="http://127.0.0.1:1", protocol="http")
+    tokens = BearerTokens({"farm": issuer}, clock=lambda: float(NOW), time=clock)
+    error: DittoError = await refusal(tokens, token(claims(iss="http://127.0.0.1:1")))
+    assert error.status == 503
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"keys":1}', '{"keys":' + "[" * 99 + "]" * 99 + "}"])
+async def test_a_file_that_is_no_key_set_is_503(tmp_path: Path, clock: Clock, text: str) -> None:
+    path = tmp_path / "keys.json"
+    path.write_text(text)
+    issuer = Issuer(issuer="https://x", jwks_file=path)
+    tokens = BearerTokens({"farm": issuer}, clock=lambda: float(NOW), time=clock)
+    assert (await refusal(tokens, token(claims(iss="https://x")))).status == 503
+
+
+async def test_a_replaced_file_is_read_again(tmp_path: Path, clock: Clock) -> None:
+    path = tmp_path / "keys.json"
+    path.write_text('{"keys":[]}')
+    issuer = Issuer(issuer="https://x", jwks_file=path)
+    tokens = BearerTokens({"farm": issuer}, clock=lambda: float(NOW), time=clock)
+    good = token(claims(iss="https://x"))
+    assert (await refusal(tokens, good)).status == 401
+    path.write_text(json.dumps({"keys": [jwk("one", rsa_key())]}))
+    clock.seconds += RETRY_SECONDS
+    await ask(tokens, good)
