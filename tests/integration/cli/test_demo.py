@@ -1,8 +1,11 @@
 import signal
 
 import aio_pika
+import pytest
 
 from tests.integration.cli.program import Twinlog, end, eventually
+
+pytestmark = pytest.mark.timeout(300)  # many processes, each of which takes seconds to start
 
 SLICE = ("demo", "--airports", "30", "--readings", "1500")
 

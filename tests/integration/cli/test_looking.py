@@ -129,30 +129,39 @@ async def test_a_folder_without_a_twinlog_is_said_with_3(twinlog: Twinlog) -> No
         assert "make run" in ended.err
 
 
-async def test_a_database_without_our_tables_says_what_to_do(twinlog: Twinlog, empty_database_url: str) -> None:
+@pytest.mark.parametrize(
+    "command", [("events", "list"), ("events", "tail"), ("thing", "show", "a:b"), ("rebuild", "twins")]
+)
+async def test_a_database_without_our_tables_says_what_to_do(
+    twinlog: Twinlog, empty_database_url: str, command: tuple[str, ...]
+) -> None:
+    ended = await twinlog.with_(TWINLOG_DATABASE_URL=empty_database_url)(*command)
+    assert ended.code == 3
+    assert "twinlog migrate" in ended.err
+
+
+async def test_migrate_makes_the_tables_and_can_be_repeated(twinlog: Twinlog, empty_database_url: str) -> None:
     empty = twinlog.with_(TWINLOG_DATABASE_URL=empty_database_url)
-    for command in (("events", "list"), ("events", "tail"), ("thing", "show", "a:b"), ("rebuild", "twins")):
-        ended = await empty(*command)
-        assert ended.code == 3
-        assert "twinlog migrate" in ended.err
     assert "twinlog migrate" in (await empty("status")).text
     assert (await empty("migrate")).code == 0
     assert (await empty("migrate")).code == 0
     assert (await empty("status")).code == 0
 
 
-async def test_a_reader_that_goes_away_ends_the_command_quietly(twinlog: Twinlog, fill: Fill) -> None:
+@pytest.mark.parametrize("command", [("events", "list"), ("events", "list", "--json"), ("events", "replay")])
+async def test_a_reader_that_goes_away_ends_the_command_quietly(
+    twinlog: Twinlog, fill: Fill, command: tuple[str, ...]
+) -> None:
     await fill(8_000)
-    for command in (("events", "list"), ("events", "list", "--json"), ("events", "replay")):
-        process = await twinlog.start(*command)
-        assert process.stdout
-        assert process.stderr
-        await process.stdout.readline()
-        process.stdout._transport.close()  # type: ignore[attr-defined]  # what `| head -1` does to a pipe
-        err = (await process.stderr.read()).decode()
-        assert await process.wait() == 0
-        assert "Error" not in err
-        assert "Exception" not in err
+    process = await twinlog.start(*command)
+    assert process.stdout
+    assert process.stderr
+    await process.stdout.readline()
+    process.stdout._transport.close()  # type: ignore[attr-defined]  # what `| head -1` does to a pipe
+    err = (await process.stderr.read()).decode()
+    assert await process.wait() == 0
+    assert "Error" not in err
+    assert "Exception" not in err
 
 
 async def test_a_thing_is_shown_as_it_is_and_as_it_was(twinlog: Twinlog, fill: Fill) -> None:
@@ -190,16 +199,23 @@ async def test_the_history_of_a_thing_is_every_change(twinlog: Twinlog, fill: Fi
     assert "modified" in (await twinlog("thing", "history", "farm.one:pump-0")).text
 
 
-async def test_every_command_has_help_with_its_exit_codes(twinlog: Twinlog) -> None:
-    for command in (
+@pytest.mark.parametrize(
+    "command",
+    [
         *(("serve",), ("migrate",), ("rebuild",), ("status",), ("events", "list"), ("events", "tail")),
         *(("events", "replay"), ("thing", "show"), ("thing", "history")),
-    ):
-        told = await twinlog(*command, "--help")
-        assert told.code == 0
-        assert "Exit codes" in told.text
-        assert "TWINLOG_DATABASE_URL" in told.text
-    assert "TWINLOG_HTTP_PORT" in (await twinlog("serve", "--help")).text
+    ],
+)
+async def test_every_command_has_help_with_its_exit_codes(twinlog: Twinlog, command: tuple[str, ...]) -> None:
+    told = await twinlog(*command, "--help")
+    assert told.code == 0
+    assert "Exit codes" in told.text
+    assert "TWINLOG_DATABASE_URL" in told.text
+
+
+async def test_the_help_of_an_option_names_the_variable_behind_it(twinlog: Twinlog) -> None:
+    told = (await twinlog("serve", "--help")).text
+    assert all(name in told for name in ("TWINLOG_HTTP_PORT", "TWINLOG_HTTP_HOST", "TWINLOG_HOME"))
 
 
 async def test_settings_are_shown_without_secrets(twinlog: Twinlog) -> None:

@@ -9,6 +9,8 @@ import pytest
 from tests.integration.cli.conftest import Fill
 from tests.integration.cli.program import Twinlog, end, eventually, listen
 
+pytestmark = pytest.mark.timeout(300)  # many processes, each of which takes seconds to start
+
 MANY = 40_000
 
 

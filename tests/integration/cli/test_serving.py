@@ -4,8 +4,11 @@ import signal
 import aio_pika
 import aiohttp
 import orjson
+import pytest
 
 from tests.integration.cli.program import Twinlog, end, eventually, listen, said
+
+pytestmark = pytest.mark.timeout(300)  # many processes, each of which takes seconds to start
 
 
 async def put(twinlog: Twinlog, path: str, value: object) -> int:

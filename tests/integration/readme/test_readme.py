@@ -14,6 +14,8 @@ import pytest
 from services.cli.settings import markdown_table
 from tests.integration.cli.program import PROJECT, Ended, Twinlog, clean_environment, eventually, said
 
+pytestmark = pytest.mark.timeout(300)  # many processes, each of which takes seconds to start
+
 CURL = Path(__file__).with_name("curl.py")
 README = (PROJECT / "README.md").read_text()
 
