@@ -36,7 +36,7 @@ run: install ## Start the service with a PostgreSQL and a RabbitMQ of its own
 .PHONY: test
 test: $(STAMP) ## Run the whole test-suite; it starts its own servers
 	@$(BIN)/python -m services.embedded.provision
-	$(BIN)/python -m pytest -n $(WORKERS) --forbid-skips $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal --forbid-skips $(PYTEST_ARGS)
 
 .PHONY: check
 check: $(STAMP) ## Lint, check formatting, types and import contracts
