@@ -5,6 +5,7 @@ A missing server fails the tests that need it; nothing is skipped.
 
 import os
 import secrets
+import signal
 import subprocess
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -23,6 +24,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    # A run that a shell put into the background is born ignoring SIGINT, and so would be every program that tests
+    # interrupt. A handler of our own is not inherited: they start with the default.
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     if "PYTEST_XDIST_WORKER" not in os.environ and not config.option.collectonly:
         config.stash[KEEPER] = keeper.start_keeper()
 

@@ -32,8 +32,13 @@ class Installation:
 
 
 def find_installation(home: Path) -> Installation | None:
-    """The system's RabbitMQ, else the one unpacked below the home, else None."""
-    return installation_at(Path("/")) or installation_at(home.resolve() / UNPACKED)
+    """The system's RabbitMQ, else the one unpacked below the home or the folder that holds it, else None.
+
+    The demonstration's home lies in the data folder below which the set-up unpacks.
+    """
+    folder = home.resolve()
+    places = (Path("/"), folder / UNPACKED, folder.parent / UNPACKED)
+    return next((found for place in places if (found := installation_at(place)) is not None), None)
 
 
 def installation_at(root: Path) -> Installation | None:

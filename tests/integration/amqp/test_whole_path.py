@@ -14,6 +14,7 @@ from services.amqp.topology import Topology
 from services.embedded.rabbitmq import EmbeddedRabbitMQ
 from tests.integration.amqp.harness import background, envelope, field, proxy, take, take_all
 from tests.integration.amqp.service import in_memory, on_postgres
+from tests.keeper import programs_home
 
 THINGS = 5
 MESSAGES = 1_500
@@ -89,10 +90,8 @@ async def test_cut_connections_under_load_lose_nothing_and_repeat_no_effect(amqp
 
 
 @pytest.mark.parametrize("crash", [False, True], ids=["restarted", "killed"])
-async def test_a_broker_that_goes_away_under_load_loses_nothing_and_repeats_no_effect(
-    tmp_path: Path, crash: bool
-) -> None:
-    async with EmbeddedRabbitMQ(tmp_path) as broker, in_memory(broker.url) as service:
+async def test_a_broker_that_goes_away_under_load_loses_nothing_and_repeats_no_effect(home: Path, crash: bool) -> None:
+    async with EmbeddedRabbitMQ(home, programs=programs_home()) as broker, in_memory(broker.url) as service:
         await bind_backend(broker.url)
         async with background(load(broker.url)) as producing:
             await eventually_logged(service.log, MESSAGES // 4)
