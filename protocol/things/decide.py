@@ -88,8 +88,12 @@ def _retrieve(command: Command, resource: Resource, thing: ThingState | None, co
 
 
 def _readable_policy(thing: ThingState, context: Context) -> JsonObject | None:
-    """What the caller may read of the thing's policy; it has a permission of its own."""
-    policy = None if thing.policy_id is None else context.policy(thing.policy_id)
+    """What the caller may read of the thing's policy; it has a permission of its own.
+
+    Which policy that is does not depend on whether the caller may read the thing's ``policyId``.
+    """
+    policy_id = thing.policy_id if context.governing is None else context.governing
+    policy = None if policy_id is None else context.policy(policy_id)
     if policy is None:
         return None
     readable = context.enforcer_of(policy).tree(context.subjects, "READ", "policy")
