@@ -132,16 +132,20 @@ def create_app(  # noqa: PLR0913 - what a server is made of
         stopping=asyncio.Event(),
         searching=searching,
     )
-    searches = () if searching is None else search.routes(searching)
-    routes = (
+    routes = routing_table(default_namespace, searching, operations_of)
+    return HttpApp(edge=edge, api=api, operators=operators, routes=routes, throttles=throttles)
+
+
+def routing_table(default_namespace: str, searching: Searching | None, operations_of: Operations) -> tuple[Route, ...]:
+    """Every row that the edge serves; those of search only where there is a read model to search."""
+    return (
         *things.routes(default_namespace),
         *policies.routes(default_namespace),
         *whoami.ROUTES,
         *permissions.ROUTES,
-        *searches,
+        *(() if searching is None else search.routes(searching)),
         *operations.routes(operations_of),
     )
-    return HttpApp(edge=edge, api=api, operators=operators, routes=routes, throttles=throttles)
 
 
 def _correlation_id(request: BaseRequest, query: Query) -> str:
