@@ -296,7 +296,7 @@ def _key_test(relation: str, prefix: str, value: Scalar) -> KeyTest:
         return lambda found: and_(
             found.c.key >= strings,
             found.c.key < _next_class(strings),
-            func.substr(found.c.key, len(strings) + 1).op("~")(patterns.ignoring_case(str(value))),
+            func.substr(found.c.key, len(strings) + 1).bool_op("~")(patterns.ignoring_case(str(value))),
         )
     if value is None:
         return lambda _: false()
@@ -323,7 +323,7 @@ def _column_test(relation: str, path: tuple[str, ...], value: Scalar) -> Conditi
         case "like":
             return _like(column, value, "")
         case "ilike":
-            return column.op("~")(patterns.ignoring_case(value))
+            return column.bool_op("~")(patterns.ignoring_case(value))
         case "gt":
             return column > string_text(value)
         case "ge":
