@@ -25,11 +25,11 @@ from eventstore.pool import create_pool
 from eventstore.postgres import PostgresEventStore
 from services.embedded.postgres import EmbeddedPostgres
 from services.embedded.rabbitmq import EmbeddedRabbitMQ
-from tests.benchmarks import fleet, paths, scale
+from tests.benchmarks import announcer, fleet, paths, scale
 from tests.benchmarks.measures import Measure, report
 from tests.benchmarks.processes import twinlog
 
-PATHS = ("amqp", "http", "append", "replay", "scale")
+PATHS = ("amqp", "http", "append", "replay", "scale", "announcer")
 CONSOLE = Console(stderr=True)
 WIDTH = 200
 
@@ -61,6 +61,9 @@ async def _measure(chosen: tuple[str, ...], rounds: int) -> list[Measure]:
     if "scale" in chosen:
         async with _servers() as (home, database_url, amqp_url):
             measures += await scale.measure(home, database_url, amqp_url, _tell)
+    for per_policy in (1, announcer.CROWD) if "announcer" in chosen else ():
+        async with _servers() as (home, database_url, amqp_url):
+            measures += await announcer.measure(home, database_url, amqp_url, _tell, per_policy=per_policy)
     return measures
 
 
