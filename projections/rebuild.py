@@ -18,9 +18,9 @@ from projections.consumers import own
 from projections.leases import TERMS, Lease, Terms
 from projections.pace import Throttle
 from projections.pages import read_ahead
-from projections.projection import Projection
+from projections.projection import Gradual, Projection
 from projections.shadow import Difference, Shadow
-from projections.statements import Pool, statement
+from projections.statements import Connection, Pool, statement
 from projections.trouble import pauses
 
 log = structlog.get_logger(__name__)
@@ -65,7 +65,7 @@ class Rebuilt:
 
 
 class BehindCopyError(Exception):
-    """The live projection is behind the copy and does not move, so that the two cannot be compared."""
+    """The live projection is behind the copy and does not move, or owes work, so that the two cannot be compared."""
 
 
 _UNBOUNDED = Throttle(math.inf)
@@ -135,10 +135,13 @@ class Rebuild:
     async def _compare(self, lease: Lease) -> None:
         await self._approach(lease, beyond_live=False)
         async with AsyncExitStack() as stack:
-            async with self._shadow.live_held() as (_, live):
+            async with self._shadow.live_held() as (held, live):
                 await self._replay(lease, live, _UNBOUNDED)
                 if self._position != live:
                     raise BehindCopyError(f"live at {live}, copy at {self._position}")
+                if await self._live_owes(held):
+                    raise BehindCopyError("The live rows are still being worked on; compare when that is done.")
+                await self._work_off(lease)
                 connection = await stack.enter_async_context(self._shadow.frozen())
                 await connection.fetchval(statement("read_position"), self._projection.name)
             self._differences = await self._shadow.differences(connection, self._options.differences)
@@ -168,11 +171,30 @@ class Rebuild:
             if beyond_live:
                 target = max(target, await self._store.head())
             if target - self._position <= max(self._options.page_size, self._rate() * _LAST_STRETCH):
+                if await self._work_off(lease):
+                    continue
                 return target
             before = self._position
             await self._replay(lease, target, self._throttle)
             if self._position == before:
                 return target
+
+    async def _work_off(self, lease: Lease) -> bool:
+        """Do in the copy what its events have asked for beside the rows of their own; whether that was anything."""
+        worked = False
+        while isinstance(self._projection, Gradual):
+            async with self._shadow.writing(lease, self._position) as connection:
+                if await self._projection.work(connection) is None:
+                    break
+                worked = True
+        return worked
+
+    async def _live_owes(self, connection: Connection) -> bool:
+        """Whether the live rows are not yet what their events alone decide."""
+        self._projection.forget()
+        owes = isinstance(self._projection, Gradual) and await self._projection.owes(connection)
+        self._projection.forget()
+        return owes
 
     async def _replay(self, lease: Lease, upto: int, throttle: Throttle) -> None:
         selection = Selection(after_position=self._position, to_position=upto)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,15 +13,17 @@ from sqlalchemy import Select, and_, func, select, true
 from sqlalchemy.dialects.postgresql.asyncpg import dialect
 
 from eventstore.errors import StoreUnavailable, translated
+from projections.search.fields import restore_fields
 from projections.search.grants import read_class
 from projections.search.keys import path_key
 from projections.search.paging import Order, Place, complete, pages, sorted_path
 from projections.search.readers import Readers, readers_of
-from projections.search.sql import Compiler, Condition, in_namespaces
+from projections.search.restrictions import Restrictions, refusal
+from projections.search.sql import Compiler, Condition, in_namespaces, shown_among
 from projections.search.tables import things
 from projections.statements import Connection, Pool, statement
 from protocol.pointers import Pointer
-from protocol.rql.tree import Query
+from protocol.rql.tree import Property, Query, properties
 
 _DIALECT = dialect(paramstyle="numeric_dollar")  # type: ignore[no-untyped-call]  # SQLAlchemy leaves it untyped
 
@@ -62,7 +64,7 @@ class Hits:
 class SearchReader:
     """Questions to the search model. A pool of its own keeps slow ones away from the commands.
 
-    Raises ``QueryTimeExceeded``, and ``StoreUnavailable`` when the database cannot be asked.
+    Raises ``QueryTimeExceeded``, ``SearchFieldNotIndexed``, and ``StoreUnavailable`` when the database cannot be asked.
     """
 
     def __init__(self, pool: Pool) -> None:
@@ -81,7 +83,10 @@ class SearchReader:
         """The hits behind a place or offset, at most ``size``; one more is looked for to know whether there are."""
         rows: list[Record] = []
         async with self._asking() as connection:
-            for found in await self.statements(connection, question, complete(orders), after=after, offset=offset):
+            asked = await self.statements(
+                connection, question, complete(orders), after=after, offset=offset, timeout=timeout
+            )
+            for found in asked:
                 rows += await _fetch(connection, found.limit(size + 1 - len(rows)), timeout)
                 if len(rows) > size:
                     break
@@ -92,7 +97,7 @@ class SearchReader:
     async def count(self, question: Question, *, timeout: float = 10.0) -> int:  # noqa: ASYNC109 - as above
         """How many hits there are."""
         async with self._asking() as connection:
-            _, condition = await self._prepared(connection, question)
+            _, condition = await self._prepared(connection, question, timeout=timeout)
             if condition is None:
                 return 0
             counting = select(func.count()).select_from(things).where(condition)
@@ -107,19 +112,39 @@ class SearchReader:
         *,
         after: Place | None = None,
         offset: int = 0,
+        timeout: float = 10.0,  # noqa: ASYNC109 - as above
     ) -> list[Select[Any]]:
         """What has to be asked, one after the other, until a page is full; ``orders`` is complete."""
-        compiler, condition = await self._prepared(connection, question)
+        used = frozenset(order.property for order in orders)
+        compiler, condition = await self._prepared(connection, question, used, timeout=timeout)
         if condition is None:
             return []
         everywhere = await _all_have(connection, sorted_path(orders))
         return list(pages(compiler, condition, orders, after=after, offset=offset, everywhere=everywhere))
 
-    async def _prepared(self, connection: Connection, question: Question) -> tuple[Compiler, Condition | None]:
-        """What to ask on behalf of the caller; nothing for a caller who may read nothing."""
-        compiler = Compiler(await _readers(connection, question.subjects), question.now)
-        if not compiler.readers.trees:
+    async def _prepared(
+        self,
+        connection: Connection,
+        question: Question,
+        used: Iterable[Property] = (),
+        *,
+        timeout: float,  # noqa: ASYNC109 - as above
+    ) -> tuple[Compiler, Condition | None]:
+        """What to ask on behalf of the caller; nothing for a caller who may read nothing.
+
+        ``used`` are the properties used beside the query's. Raises ``SearchFieldNotIndexed`` if a namespace that holds
+        something the caller may see cannot be asked for one of them all.
+        """
+        readers, restrictions = await _caller(connection, question.subjects)
+        restrictions = restrictions.within(question.namespaces)
+        compiler = Compiler(readers, question.now, tuple(restrictions.usable))
+        if not readers.trees:
             return compiler, None
+        asked = frozenset(used) if question.query is None else properties(question.query).union(used)
+        if refusing := restrictions.refusing(asked):
+            known = await _fetch(connection, shown_among(compiler, list(refusing)), timeout)
+            if (error := refusal(refusing, [name for (name,) in known])) is not None:
+                raise error
         scope = true() if question.namespaces is None else in_namespaces(question.namespaces)
         filtered = true() if question.query is None else compiler.condition(question.query)
         return compiler, and_(compiler.candidate(), scope, filtered)
@@ -156,13 +181,15 @@ async def _all_have(connection: Connection, path: Pointer | None) -> bool:
     return found
 
 
-async def _readers(connection: Connection, subjects: Sequence[str]) -> Readers:
+async def _caller(connection: Connection, subjects: Sequence[str]) -> tuple[Readers, Restrictions]:
+    """What the caller may read, and what of some namespaces nobody can ask for."""
     rows = await connection.fetch(statement("read_search_classes"), list(subjects))
-    written = {row["class"]: row["rules"] for row in rows}
+    written = {name: rules for subject, name, rules in rows if subject is not None}
+    restrictions = {name: restore_fields(usable) for subject, name, usable in rows if subject is None}
     classes = [read_class(name, rules) for name, rules in written.items()]
     if len(classes) > 1:
         found = await connection.fetch(statement("read_search_combinations"), list(subjects))
         combinations = sorted(tuple(row["classes"]) for row in found)
     else:
         combinations = [(name,) for name in written]
-    return readers_of(subjects, classes, combinations)
+    return readers_of(subjects, classes, combinations), Restrictions(restrictions)

@@ -17,6 +17,7 @@ from typing import Any, Final, TypeAlias, TypeVar, assert_never
 from sqlalchemy import (
     ColumnElement,
     FromClause,
+    Select,
     and_,
     any_,
     exists,
@@ -25,12 +26,14 @@ from sqlalchemy import (
     literal,
     not_,
     or_,
+    select,
     true,
 )
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.types import BigInteger, Text
 
 from projections.search import patterns
+from projections.search.documents import in_document, shown_paths
 from projections.search.keys import (
     EMPTY,
     MANY,
@@ -90,14 +93,24 @@ class Compiler:
 
     readers: Readers
     now: datetime
+    partly_indexed: tuple[str, ...] = ()
+    """The searched namespaces whose things have values without keys."""
 
     def candidate(self) -> Condition:
         """Whether the caller may see the thing at all."""
         parts = []
         for areas, combinations in self.readers.candidates().items():
             member = self._member(combinations)
-            parts.append(member if areas is None else and_(member, _Keyed(_within(areas)).condition()))
+            parts.append(member if areas is None else and_(member, self._seen(areas, combinations[0])))
         return or_(false(), *parts)
+
+    def _seen(self, areas: Iterable[Area], combination: Combination) -> Condition:
+        """Whether there is something in the areas; where not every value has a key, the document is asked as well."""
+        keyed = _Keyed(_within(areas)).condition()
+        if not self.partly_indexed:
+            return keyed
+        paths = shown_paths(self.readers.trees[combination], self.readers.paths)
+        return or_(keyed, and_(in_namespaces(self.partly_indexed), in_document(paths)))
 
     def condition(self, query: Query) -> Condition:
         """Whether the query holds; only meaningful together with ``candidate``."""
@@ -216,6 +229,14 @@ def in_namespaces(namespaces: Iterable[str]) -> Condition:
     """Whether the thing is in one of the namespaces: ranges of thing ids."""
     column = things.c.thing_id
     return or_(false(), *(and_(column >= f"{name}:", column < f"{name};") for name in namespaces))
+
+
+def shown_among(compiler: Compiler, namespaces: Sequence[str]) -> Select[tuple[str]]:
+    """Those of the namespaces that hold something the caller may see."""
+    named = func.unnest(literal(list(namespaces), ARRAY(Text))).table_valued("name").render_derived()
+    first, behind = named.c.name.concat(":"), named.c.name.concat(";")
+    of_namespace = and_(things.c.thing_id >= first, things.c.thing_id < behind)
+    return select(named.c.name).where(exists(select(1).where(of_namespace, compiler.candidate())))
 
 
 def _spans(queries: Sequence[Query], now: datetime) -> Iterator[tuple[Property, KeyTest]]:
