@@ -25,6 +25,7 @@ from protocol.json import parse
 from protocol.placeholders import expand
 from protocol.policies.values import check_subject_id
 from services.auth.issuers import Issuer
+from services.searching.solutions import Solution
 
 PREFIX: Final = "TWINLOG_"
 DEVOPS_USER: Final = "devops"
@@ -124,6 +125,9 @@ def _integration_subject(template: str) -> str:
     return template
 
 
+Solutions = Annotated[
+    dict[Annotated[str, Field(min_length=1, max_length=100)], Solution], NoDecode, BeforeValidator(_json_object)
+]
 Users = Annotated[dict[str, SecretStr], NoDecode, BeforeValidator(_users)]
 Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_comma_list)]
 Issuers = Annotated[
@@ -284,6 +288,11 @@ class Settings(BaseSettings):
     search_cursor_key: SecretStr | None = Field(
         default=None,
         description="Secret that seals search cursors; the same for all processes. Unset: one of the data folder.",
+    )
+
+    solutions: Solutions = Field(
+        default_factory=dict,
+        description="Customers' accounts, as JSON: name to subjects, namespaces, default-namespace of their searches.",
     )
 
     log_level: Literal["debug", "info", "warning", "error"] = Field(
