@@ -60,10 +60,6 @@ class Gradual(Projection, Protocol):
         """Whether rows wait for such work; may answer from what is remembered."""
         ...
 
-    async def work(self, connection: Connection, *, grace: float = 0.0) -> float | None:
-        """Do some of it inside the transaction of the connection.
-
-        Answers the seconds after which to come again, ``None`` when nothing is owed. For ``grace`` seconds after an
-        event nothing is taken away that readers from before it may count on.
-        """
+    async def work(self, connection: Connection) -> bool:
+        """Do some of it inside the transaction of the connection; whether more is owed."""
         ...

@@ -180,13 +180,13 @@ class Rebuild:
                 return target
 
     async def _work_off(self, lease: Lease) -> bool:
-        """Do in the copy what its events have asked for beside the rows of their own; whether that was anything."""
+        """Do in the copy what its events have asked for beside rows of their own; whether it took more than a bit."""
         worked = False
-        while isinstance(self._projection, Gradual):
+        more = isinstance(self._projection, Gradual)
+        while more and isinstance(self._projection, Gradual):
             async with self._shadow.writing(lease, self._position) as connection:
-                if await self._projection.work(connection) is None:
-                    break
-                worked = True
+                more = await self._projection.work(connection)
+            worked |= more
         return worked
 
     async def _live_owes(self, connection: Connection) -> bool:

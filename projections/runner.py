@@ -30,9 +30,6 @@ SHARE: Final = 0.1
 GRADUAL_SHARE: Final = 0.25
 """The part of the time that goes into what ``Gradual`` projections owe."""
 
-GRACE: Final = 60.0
-"""Seconds for which a reader may count on what it found first: the longest that a request may take."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Applied:
@@ -75,7 +72,6 @@ class ProjectionRunner:
         page_size: int = 500,
         pace: float = 0.02,
         longest_pace: float = 0.1,
-        grace: float = GRACE,
         freshness: Freshness | None = None,
         on_applied: Callable[[Applied], None] = _unheard,
     ) -> None:
@@ -89,7 +85,6 @@ class ProjectionRunner:
         self._page_size = page_size
         self._pace = pace
         self._longest_pace = max(pace, longest_pace)
-        self._grace = grace
         self._writing = asyncio.Lock()
         self._owing = asyncio.Event()
         self._freshness = freshness
@@ -137,11 +132,10 @@ class ProjectionRunner:
             await self._owing.wait()
             began = time.monotonic()
             async with self._writing, self._transaction(lease, lease.position) as connection:
-                pause = await projection.work(connection, grace=self._grace)
-                if pause is None:
+                if not await projection.work(connection):
                     self._owing.clear()
             spent = time.monotonic() - began
-            await asyncio.sleep(max(pause or 0.0, spent / GRADUAL_SHARE - spent))
+            await asyncio.sleep(spent / GRADUAL_SHARE - spent)
 
     async def _follow(self, lease: Lease) -> None:
         selection = Selection(after_position=lease.position)

@@ -7,15 +7,17 @@ such namespaces, the paths that they may read are looked up in the document itse
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
-from sqlalchemy import ColumnElement, cast, false, func, or_
+from sqlalchemy import cast, func
 from sqlalchemy.dialects.postgresql import JSONB, JSONPATH
 from sqlalchemy.types import Text
 
+from projections.search.comparing import Condition, some
+from projections.search.readers import Readers, Sight
 from projections.search.tables import things
-from protocol.enforcement.tree import PermissionTree
 from protocol.json import dump
 from protocol.pointers import Pointer
 
@@ -24,33 +26,38 @@ _ESCAPED_OTHER: Final = "\\ufffd"
 """``jsonb`` refuses U+0000. Only the presence of members is asked for, and what rules name has no such character."""
 
 
-def shown_paths(tree: PermissionTree, paths: Iterable[Pointer]) -> tuple[str, ...]:
-    """JSON paths (SQL/JSON, strict) of which one finds something in a thing of which the caller may see something.
+def shown_paths(readers: Readers) -> Mapping[Sight, Sequence[str]]:
+    """JSON paths (SQL/JSON) that find something in a thing of which the caller may see something, by where that holds.
 
-    An array is one leaf to a policy, and strict paths do not lead through arrays. ``paths`` are those of all rules.
+    They are strict, which leads through no array: an array is one leaf to a policy.
     """
-    said = frozenset(paths)
-    return tuple(f"strict ${found}" for found in _shown(tree, said, ()))
+    grouped: dict[Sight, list[str]] = defaultdict(list)
+    for sight, path in _shown(readers, ()):
+        if sight:
+            grouped[sight].append(f"strict ${path}")
+    return grouped
 
 
-def in_document(paths: Iterable[str]) -> ColumnElement[bool]:
+def in_document(paths: Iterable[str]) -> Condition:
     """Whether one of the JSON paths finds something in the thing's document."""
     document = cast(func.replace(cast(things.c.state, Text), _ESCAPED_NUL, _ESCAPED_OTHER), JSONB)
-    return or_(false(), *(func.coalesce(document.path_exists(cast(path, JSONPATH)), false()) for path in paths))
+    return some(*(document.path_exists(cast(path, JSONPATH)).is_(True) for path in paths))
 
 
-def _shown(tree: PermissionTree, said: frozenset[Pointer], path: Pointer) -> Iterator[str]:
-    """What the rules let the caller see at and below a path: the same parts that ``Readers`` cuts into areas."""
+def _shown(readers: Readers, path: Pointer) -> Iterator[tuple[Sight, str]]:
+    """What may be seen at and below a path: the same parts that ``Readers`` cuts into areas of keys."""
+    sight, whole, members = readers.said(path)
     here = "".join(f".{_quoted(key)}" for key in path)
-    if path and tree.unrestricted(path):
-        yield here
+    if not members:
+        yield sight, here
         return
-    children = sorted({other[len(path)] for other in said if len(other) > len(path) and other[: len(path)] == path})
-    if tree.allowed(path):
-        others = " && ".join(f"@.key != {_quoted(key)}" for key in children)
-        yield f"{here}.keyvalue() ? ({others})"
-    for key in children:
-        yield from _shown(tree, said, (*path, key))
+    if path:
+        yield whole, here
+        yield sight, f'{here} ? (@.type() == "object" && !exists(@.keyvalue()))'
+        others = " && ".join(f"@.key != {_quoted(key)}" for key in members)
+        yield sight, f"{here}.keyvalue() ? ({others})"
+    for key in members:
+        yield from _shown(readers, (*path, key))
 
 
 def _quoted(key: str) -> str:

@@ -14,8 +14,6 @@ and after their turn. Once all had it, ``usable`` is ``fields``.
 
 from __future__ import annotations
 
-import math
-import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
@@ -63,10 +61,6 @@ class IndexRow:
         usable = self.usable.meet(fields)
         return replace(self, position=position, fields=fields, usable=usable, reached=begin, done=None, total=None)
 
-    def takes_away(self, before: IndexRow) -> bool:
-        """Whether things may have keys that they are to lose, seen from the row before this one."""
-        return before.reached is not None or not all(map(self.fields.covers, before.fields.of_keys))
-
 
 class IndexRows:
     """Keeps ``search_indexes``, and the keys of the things in these namespaces when the index has changed."""
@@ -74,8 +68,6 @@ class IndexRows:
     def __init__(self, slice_things: int) -> None:
         self._slice_things = slice_things
         self._rows: dict[str, IndexRow] | None = None
-        self._began: dict[str, float] = {}
-        """When grace began for a namespace (monotonic): minus infinity where nothing is taken away."""
 
     def forget(self) -> None:
         """Drop the remembered rows."""
@@ -86,8 +78,6 @@ class IndexRows:
         if self._rows is None:
             records = await connection.fetch(statement("read_search_indexes"))
             self._rows = {record["namespace"]: _read(record) for record in records}
-            for name, row in self._rows.items():
-                self._began.setdefault(name, time.monotonic() if row.done is None else -math.inf)
         return self._rows
 
     async def apply(self, connection: Connection, events: Iterable[RecordedEvent]) -> None:
@@ -99,30 +89,20 @@ class IndexRows:
             namespace = stream.removeprefix(NAMESPACES)
             before = known.get(namespace, IndexRow(namespace=namespace, position=0))
             fields = EVERYTHING if event.value is None else restore_fields(event.value)
-            row = before.changed(fields, event.position)
-            self._began[namespace] = time.monotonic() if row.takes_away(before) else -math.inf
-            changed.append(row)
+            changed.append(before.changed(fields, event.position))
         await self._put(connection, changed)
 
     async def owes(self, connection: Connection) -> bool:
         """Whether things wait for their keys."""
         return any(row.reached is not None for row in (await self.known(connection)).values())
 
-    async def work(self, connection: Connection, *, grace: float) -> float | None:
-        """Make the keys of some more things; the seconds after which to come again, ``None`` when nothing is owed.
-
-        ``grace``: for so many seconds after a change nothing is taken away, because a search that began before it may
-        still count on it.
-        """
+    async def work(self, connection: Connection) -> bool:
+        """Make the keys of some more things; whether others wait."""
         owed = [row for row in (await self.known(connection)).values() if row.reached is not None]
-        if not owed:
-            return None
-        row = min(owed, key=lambda row: self._began[row.namespace])
-        wait = self._began[row.namespace] + grace - time.monotonic()
-        if wait > 0:
-            return wait
-        await self._put(connection, [await _slice(connection, row, self._slice_things)])
-        return 0.0 if await self.owes(connection) else None
+        if owed:
+            first = min(owed, key=lambda row: row.position)
+            await self._put(connection, [await _slice(connection, first, self._slice_things)])
+        return await self.owes(connection)
 
     async def _put(self, connection: Connection, rows: Sequence[IndexRow]) -> None:
         kept = [row for row in rows if not row.needless]

@@ -85,9 +85,9 @@ class SearchProjection:
         """Whether things wait for other keys because the SearchIndex of their namespace was changed."""
         return await self._indexes.owes(connection)
 
-    async def work(self, connection: Connection, *, grace: float = 0.0) -> float | None:
-        """Give some of them their keys; see ``IndexRows.work``."""
-        return await self._indexes.work(connection, grace=grace)
+    async def work(self, connection: Connection) -> bool:
+        """Give some of them their keys; whether more things wait."""
+        return await self._indexes.work(connection)
 
     async def _apply_things(self, connection: Connection, groups: Mapping[StreamName, list[RecordedEvent]]) -> None:
         before = await self._rows_before(connection, [group[0] for group in groups.values()])
