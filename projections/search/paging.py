@@ -7,7 +7,7 @@ meet, numbers come before strings before booleans.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
@@ -81,9 +81,9 @@ class Pages:
     skipping: bool = False
 
     @property
-    def uses(self) -> Collection[Property]:
+    def used(self) -> frozenset[Property]:
         """What is sorted by."""
-        return [order.property for order in self.orders]
+        return frozenset(order.property for order in self.orders)
 
     def rows(self, compiler: Compiler, condition: Condition) -> Rows:
         """The rows of the page in order: thing id and sort values."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Collection, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -66,7 +66,7 @@ class Asked(Protocol):
     """What is asked of the things that fulfil a condition; equal ones have the same statement."""
 
     @property
-    def uses(self) -> Collection[Property]:
+    def used(self) -> frozenset[Property]:
         """The properties of things that it looks at."""
         ...
 
@@ -79,7 +79,7 @@ class Asked(Protocol):
 class Counted:
     """How many there are."""
 
-    uses: ClassVar[Collection[Property]] = ()
+    used: ClassVar[frozenset[Property]] = frozenset()
 
     def rows(self, compiler: Compiler, condition: Condition) -> Rows:
         """One row with the number."""
@@ -91,7 +91,7 @@ class Counted:
 class Inhabited:
     """Which of the given namespaces have any."""
 
-    uses: ClassVar[Collection[Property]] = ()
+    used: ClassVar[frozenset[Property]] = frozenset()
 
     def rows(self, compiler: Compiler, condition: Condition) -> Rows:
         """A row for each that has."""
@@ -176,8 +176,8 @@ class SearchReader:
         timeout: float,  # noqa: ASYNC109 - as above
     ) -> list[Any] | None:
         """The columns of the answer; ``None`` if it does not count, because the standing is another by now."""
-        uses = asked.uses if question.query is None else properties(question.query).union(asked.uses)
-        refusing = standing.restrictions.within(question.namespaces).refusing(uses)
+        used = asked.used if question.query is None else properties(question.query) | asked.used
+        refusing = standing.restrictions.within(question.namespaces).refusing(used)
         if refusing:
             everywhere = replace(question, query=None, namespaces=None)
             those = replace(given, namespaces=list(refusing))
