@@ -11,10 +11,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from aiohttp.web import StreamResponse
 
+from eventstore.errors import StoreError
 from projections.search.fields import EVERYTHING, Fields, read_fields
 from protocol.errors import JsonFieldMissing, SearchIndexInvalid
+from services.commanding.errors import StoreDown
 from services.http import bodies
 from services.http.answers import answer
 from services.http.exchange import Exchange
@@ -26,7 +31,8 @@ def routes(indexes: SearchIndexes) -> tuple[Route, ...]:
     """The rows of the routing table."""
 
     async def show(exchange: Exchange, place: Place) -> StreamResponse:
-        found = await indexes.read(_namespace(place))
+        with _translated():
+            found = await indexes.read(_namespace(place))
         headers = {"twinlog-position": found.position} if found.position else {}
         return answer(200, found.to_json(), exchange.correlation_id, headers)
 
@@ -40,12 +46,21 @@ def routes(indexes: SearchIndexes) -> tuple[Route, ...]:
 
     async def change(exchange: Exchange, place: Place, fields: Fields) -> StreamResponse:
         by, correlation_id = exchange.auth.default_subject, exchange.correlation_id
-        await indexes.put(_namespace(place), fields, by=by, correlation_id=correlation_id)
+        with _translated():
+            await indexes.put(_namespace(place), fields, by=by, correlation_id=correlation_id)
         return await show(exchange, place)
 
     path = "/api/2/namespaces/{}/search-index"
     methods = {"GET": show, "PUT": put, "DELETE": delete}
     return (Route(path=path, methods=methods, locate=_locate, access="operator"),)
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    try:
+        yield
+    except StoreError as error:
+        raise StoreDown from error
 
 
 def _locate(captures: Captures) -> Place:

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from eventstore.errors import StoreError
 from eventstore.events import Appended, Commit, NewEvent, RecordedEvent, StreamAppend, StreamName
 from eventstore.store import EventStore, Selection
 from projections.search.fields import EVERYTHING, Fields, restore_fields
@@ -22,7 +21,6 @@ from protocol.errors import SearchNamespacesInvalid
 from protocol.json import JsonObject, dump, parse
 from protocol.streams import NAMESPACES, SEARCH_INDEX, settings_of
 from protocol.wire.timestamps import iso
-from services.commanding.errors import StoreDown
 
 NAMESPACE: Final = re.compile(r"[a-zA-Z]\w*(?:[.-][a-zA-Z]\w*)*", re.ASCII)
 
@@ -59,7 +57,7 @@ class SearchIndex:
 
 
 class SearchIndexes:
-    """Reads and sets them. Everything raises ``StoreDown`` when the database does not answer."""
+    """Reads and sets them. Everything raises what the store raises."""
 
     def __init__(self, *, store: EventStore, pool: Pool, clock: Callable[[], datetime]) -> None:
         self._store = store
@@ -68,38 +66,26 @@ class SearchIndexes:
 
     async def read(self, namespace: str) -> SearchIndex:
         """The index of one namespace; one that was never set has everything."""
-        try:
-            last = await self._last(namespace)
-            (standing,) = await index_standings(self._pool, [namespace])
-        except StoreError as error:
-            raise StoreDown from error
+        last = await self._last(namespace)
+        (standing,) = await index_standings(self._pool, [namespace])
         return _joined(last, standing)
 
     async def listed(self) -> list[SearchIndex]:
         """Every index that was ever set, by namespace."""
         last: dict[str, RecordedEvent] = {}
-        try:
-            async for page in self._store.read(Selection(prefixes=(NAMESPACES,))):
-                for event in page:
-                    if event.path == SEARCH_INDEX:
-                        last[event.stream.removeprefix(NAMESPACES)] = event
-            standings = await index_standings(self._pool, sorted(last))
-        except StoreError as error:
-            raise StoreDown from error
+        async for page in self._store.read(Selection(prefixes=(NAMESPACES,))):
+            for event in page:
+                if event.path == SEARCH_INDEX:
+                    last[event.stream.removeprefix(NAMESPACES)] = event
+        standings = await index_standings(self._pool, sorted(last))
         return [_joined(last[standing.namespace], standing) for standing in standings]
 
     async def put(self, namespace: str, fields: Fields, *, by: str, correlation_id: str | None = None) -> None:
         """Have these fields indexed, durable on return. What is so already is left alone."""
-        try:
-            while True:
-                last = await self._last(namespace)
-                if _fields(last) == fields:
-                    return
-                commit = _commit(namespace, fields, last, by=by, correlation_id=correlation_id)
-                if isinstance(await self._store.append([commit], recorded_at=self._clock()), Appended):
-                    return
-        except StoreError as error:
-            raise StoreDown from error
+        while _fields(last := await self._last(namespace)) != fields:
+            commit = _commit(namespace, fields, last, by=by, correlation_id=correlation_id)
+            if isinstance(await self._store.append([commit], recorded_at=self._clock()), Appended):
+                return
 
     async def _last(self, namespace: str) -> RecordedEvent | None:
         events = await self._store.read_stream(StreamName(settings_of(namespace)))
