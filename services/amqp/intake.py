@@ -36,7 +36,13 @@ class Submits(Protocol):
     """The part of ``services.commanding.Commanding`` that is used here."""
 
     def submit(
-        self, signal: Signal, auth: AuthContext, *, command_id: str | None = None, edge: str = "internal"
+        self,
+        signal: Signal,
+        auth: AuthContext,
+        *,
+        command_id: str | None = None,
+        edge: str = "internal",
+        ordered: bool = False,
     ) -> asyncio.Future[Response]:
         """Take a signal; see ``Commanding.submit``."""
         ...
@@ -179,7 +185,9 @@ class Intake:
             if isinstance(signal, Acknowledgement):
                 future = self._acknowledging.submit(signal, request.auth)
             else:
-                future = self._commanding.submit(signal, request.auth, command_id=request.command_id, edge=EDGE)
+                future = self._commanding.submit(
+                    signal, request.auth, command_id=request.command_id, edge=EDGE, ordered=True
+                )
         except DittoError as error:
             self._refused(request, error)
             return

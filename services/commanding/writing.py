@@ -8,18 +8,20 @@ from datetime import UTC, datetime
 from eventstore.errors import UnstorableEvent
 from eventstore.events import Appended, Conflict, RecordedEvent, StreamName
 from eventstore.group import refused
+from protocol.enforcement.enforce import governing_policy
+from protocol.entities import EntityState
 from protocol.errors import DittoError, JsonInvalid
 from protocol.json import Missing
 from services.commanding.appending import Appender
 from services.commanding.draft import Draft, Effect, Verdict
-from services.commanding.errors import Contested, OutcomeUnknown, StoreDown
+from services.commanding.errors import Contested, HeldBack, OutcomeUnknown, StoreDown
 from services.commanding.ledger import Ledger, placed
 from services.commanding.limits import CommandingLimits
 from services.commanding.loading import States
 from services.commanding.pending import DONE, REPEATED, Pending
 from services.commanding.records import answered_before, originator_of
 from services.commanding.remembered import RememberedCommands
-from services.commanding.rules import foreseen
+from services.commanding.rules import foreseen, stream_name
 from services.commanding.states import NO_EPOCH
 
 
@@ -69,12 +71,21 @@ class Writer:
     def _give_up(self, group: list[Pending], reason: type[StoreDown | OutcomeUnknown]) -> None:
         """The store is gone. Only for what was part of the lost append is the outcome unknown."""
         for pending in group:
-            self._ledger.close(pending, reason() if pending.taken else StoreDown())
+            self._ledger.fail(pending, reason() if pending.taken else StoreDown())
 
-    def _is_over(self, pending: Pending) -> bool:
-        """Whether nobody waits any more, or the answer is known from the first time."""
+    def _is_withdrawn(self, pending: Pending) -> bool:
+        """Whether nobody waits any more, or one that has to come before it failed."""
         if pending.future.done():
             self._ledger.withdraw(pending)
+            return True
+        if self._ledger.is_cut_off(pending):
+            self._ledger.fail(pending, HeldBack(pending.command.entity_id))
+            return True
+        return False
+
+    def _is_over(self, pending: Pending) -> bool:
+        """Whether the command is not to be executed any more, or the answer is known from the first time."""
+        if self._is_withdrawn(pending):
             return True
         if pending.command_id is None:
             return False
@@ -90,8 +101,7 @@ class Writer:
         while missing := {stream for pending in todo for stream in draft.missing(pending)}:
             await self._learn(draft, missing)
         for pending in todo:
-            if pending.future.done():
-                self._ledger.withdraw(pending)
+            if self._is_withdrawn(pending):
                 continue
             while missing := set(draft.take(pending)):
                 await self._learn(draft, missing)
@@ -110,7 +120,16 @@ class Writer:
                 unknown.update(foreseen(pending.command, remembered, pending.auth.subjects, draft.now))
             else:
                 draft.learn(pending.stream, state)
+                self._learn_policy(draft, state, epoch)
         return {stream for stream in unknown if not draft.knows(stream)}
+
+    def _learn_policy(self, draft: Draft, state: EntityState | None, epoch: int) -> None:
+        """What nearly every command has to know next, if memory has it."""
+        policy_id = None if state is None else governing_policy(state)
+        if policy_id is not None and not draft.knows(stream := stream_name(policy_id)):
+            policy = self._states.trusted(stream, epoch)
+            if not isinstance(policy, Missing):
+                draft.learn(stream, policy)
 
     async def _learn(self, draft: Draft, streams: Iterable[StreamName]) -> None:
         for stream, state in (await self._states.verified(streams)).items():
@@ -192,7 +211,7 @@ class Writer:
         pending.attempts += 1
         if pending.attempts < self._limits.attempts_max:
             return False
-        self._ledger.close(pending, Contested(pending.command.entity_id, pending.attempts))
+        self._ledger.fail(pending, Contested(pending.command.entity_id, pending.attempts))
         return True
 
     def _answer_again(self, effect: Effect, event: RecordedEvent) -> None:
