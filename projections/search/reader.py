@@ -12,6 +12,8 @@ from sqlalchemy import and_, func, select, true
 
 from eventstore.errors import StoreUnavailable, translated
 from projections.cache import BoundedCache
+from projections.search.aggregates import Aggregates
+from projections.search.aggregates import Group as AggregateGroup
 from projections.search.binding import Given, Parameters, Rows, Statement, written
 from projections.search.comparing import Condition
 from projections.search.paging import Order, Pages, Place, SortValue, complete
@@ -116,6 +118,21 @@ class SearchReader:
         """How many hits there are."""
         columns = await self.ask(question, Counted(), _given(question), timeout=timeout)
         return 0 if columns is None else int(columns[0][0])
+
+    async def aggregate(
+        self,
+        question: Question,
+        asked: Aggregates,
+        *,
+        size: int,
+        timeout: float = 10.0,  # noqa: ASYNC109 - as above
+    ) -> tuple[list[AggregateGroup], bool]:
+        """The groups of most things, at most ``size``, and whether these are all. Without groups it is always one."""
+        columns = await self.ask(question, asked, _given(question, most=size + 1), timeout=timeout)
+        if columns is None or columns[0] is None:
+            return ([] if asked.groups else [asked.nothing()]), True
+        groups = asked.read(columns)
+        return groups[:size], len(groups) <= size
 
     async def ask(
         self,

@@ -89,6 +89,20 @@ class Compiler:
         """Whether the caller may read the value at the path; only meaningful together with ``candidate``."""
         return self._when(self.readers.terms(path), self._has_in_sight)
 
+    def value_at(self, subject: Property) -> KeyTest:
+        """Whether a key, which is one of a value at the property, may be looked at; beside ``candidate``, too."""
+        areas = self.readers.values(subject)
+
+        def test(found: FromClause) -> Condition:
+            return some(
+                *(
+                    every(self._when(terms, self._has_in_sight), some(*(_inside(found, area) for area in where)))
+                    for terms, where in areas.items()
+                )
+            )
+
+        return test
+
     def _visit(self, shape: Shape) -> _Part:
         match shape:
             case Group("and", shapes):
