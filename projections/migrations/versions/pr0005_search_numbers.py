@@ -7,7 +7,7 @@ from alembic import op
 from eventstore.statements import statement
 
 revision = "pr0005"
-down_revision = "pr0003"
+down_revision = "pr0004"
 branch_labels = None
 depends_on = None
 

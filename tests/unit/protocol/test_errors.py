@@ -13,6 +13,8 @@ OURS = {
     "things:patch.invalid": 400,
     "things:patch.testfailed": 409,
     "thing-search:search.aggregate.invalid": 400,
+    "thing-search:search.field.notindexed": 400,
+    "thing-search:search.index.invalid": 400,
 }
 STRICTER = {"jwt:invalid": 401, "jwt:audience.invalid": 401}
 
