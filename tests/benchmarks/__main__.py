@@ -25,11 +25,11 @@ from eventstore.pool import create_pool
 from eventstore.postgres import PostgresEventStore
 from services.embedded.postgres import EmbeddedPostgres
 from services.embedded.rabbitmq import EmbeddedRabbitMQ
-from tests.benchmarks import enforcement, fleet, paths, scale, search
+from tests.benchmarks import announcer, enforcement, fleet, paths, scale, search
 from tests.benchmarks.measures import Measure, report
 from tests.benchmarks.processes import twinlog
 
-PATHS = ("amqp", "http", "append", "replay", "scale", "search", "enforcement")
+PATHS = ("amqp", "http", "append", "replay", "scale", "search", "enforcement", "announcer")
 CONSOLE = Console(stderr=True)
 WIDTH = 200
 
@@ -75,6 +75,9 @@ async def _measure(
     if "enforcement" in chosen:
         async with _servers() as (home, server, amqp_url):
             measures += await enforcement.measure(home, server, amqp_url, rounds, _tell)
+    for per_policy in (1, announcer.CROWD) if "announcer" in chosen else ():
+        async with _servers() as (home, server, amqp_url):
+            measures += await announcer.measure(home, server.url, amqp_url, _tell, per_policy=per_policy)
     return measures, fleets
 
 

@@ -7,18 +7,19 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import orjson
-from sqlalchemy import Select, delete
+from sqlalchemy import delete
 from sqlalchemy import table as sql_table
 
 from eventstore.events import RecordedEvent, StreamName
 from eventstore.pool import Pool
-from projections.search.paging import Order, Place, complete
+from projections.search.binding import Given
+from projections.search.paging import Order, Pages, Place, complete
 from projections.search.projection import SearchProjection
-from projections.search.reader import Hits, Question, SearchReader, written
-from projections.statements import Connection
+from projections.search.reader import Hits, Question, SearchReader
 from protocol.json import JsonObject, JsonValue
 from protocol.rql.parsing import parse_query
 from protocol.rql.tree import Property, Query
+from protocol.streams import SEARCH_INDEX
 
 NOW = datetime(2025, 6, 1, 12, tzinfo=UTC)
 ALICE = "nginx:alice"
@@ -68,6 +69,22 @@ class Searched:
             )
         )
 
+    async def index(self, namespace: str, fields: list[str] | None) -> None:
+        """An operator wants these fields indexed, or everything; the things get their keys later."""
+        value: object = ... if fields is None else [*fields, "thingId"]
+        await self.apply((f"namespace:{namespace}", "deleted" if fields is None else "modified", SEARCH_INDEX, value))
+
+    async def indexed(self, namespace: str, fields: list[str] | None) -> None:
+        """An operator wants these fields indexed, or everything, and it is done."""
+        await self.index(namespace, fields)
+        while await self.slice():
+            pass
+
+    async def slice(self) -> bool:
+        """Some things get their keys; whether more have to."""
+        async with self.pool.acquire() as connection, connection.transaction():
+            return await self.projection.work(connection)
+
     async def apply(self, *changes: tuple[str, str, str, object]) -> None:
         """Stream, type, path, value (``...`` for none) of events that are one batch."""
         async with self.pool.acquire() as connection, connection.transaction():
@@ -76,12 +93,10 @@ class Searched:
     def recorded(self, *changes: tuple[str, str, str, object]) -> list[RecordedEvent]:
         return [self._recorded(*change) for change in changes]
 
-    async def plans(self, rql: str | None, sort: str) -> list[list[str]]:
-        """The plans of the statements that a page takes."""
-        orders = complete(_orders(sort))
-        async with self.pool.acquire() as connection:
-            statements = await self.reader.statements(connection, question(rql), orders)
-            return [await explained(connection, statement) for statement in statements]
+    async def plan(self, rql: str | None, sort: str) -> list[str]:
+        """The lines of the plan for a page of 25."""
+        given = Given(subjects=(ALICE,), most=26)
+        return await self.reader.plan(question(rql), Pages(complete(_orders(sort))), given)
 
     async def find(
         self, rql: str | Query | None = None, *, by: tuple[str, ...] = (ALICE,), sort: str = ""
@@ -103,8 +118,14 @@ class Searched:
             question(rql, by, namespaces), orders=_orders(sort), size=size, after=after, offset=offset
         )
 
-    async def count(self, rql: str | Query | None = None, *, by: tuple[str, ...] = (ALICE,)) -> int:
-        return await self.reader.count(question(rql, by))
+    async def count(
+        self,
+        rql: str | Query | None = None,
+        *,
+        by: tuple[str, ...] = (ALICE,),
+        namespaces: tuple[str, ...] | None = None,
+    ) -> int:
+        return await self.reader.count(question(rql, by, namespaces))
 
     def _recorded(self, stream: str, type_: str, path: str, value: object) -> RecordedEvent:
         self._position += 1
@@ -124,12 +145,6 @@ class Searched:
 
 def _orders(sort: str) -> list[Order]:
     return [Order(Property(tuple(part[1:].split("/"))), descending=part[0] == "-") for part in sort.split(",") if part]
-
-
-async def explained(connection: Connection, asked: Select[Any]) -> list[str]:
-    """The lines of a statement's plan for a page of 25."""
-    text, values = written(asked.limit(26))
-    return [row[0] for row in await connection.fetch("EXPLAIN " + text, *values)]
 
 
 def question(
