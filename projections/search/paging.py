@@ -80,6 +80,11 @@ class Pages:
     behind: tuple[bool, ...] | None = None
     skipping: bool = False
 
+    @property
+    def used(self) -> frozenset[Property]:
+        """What is sorted by."""
+        return frozenset(order.property for order in self.orders)
+
     def rows(self, compiler: Compiler, condition: Condition) -> Rows:
         """The rows of the page in order: thing id and sort values."""
         if not self.skipping and (path := self._sorted_path()) is not None:

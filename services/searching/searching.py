@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -26,10 +26,13 @@ from protocol.selectors import parse_fields
 from protocol.signals import Response, RetrieveThings, Signal
 from services.commanding.errors import StoreDown
 from services.metrics import Metrics
+from services.searching.aggregates import read_plan
 from services.searching.cursors import Cursor, sealed, unsealed
 from services.searching.options import Options, read_options
+from services.searching.solutions import Solution, searched_by
 
 SLOW_SECONDS: Final = 1.0
+NO_SOLUTIONS: Final[Mapping[str, Solution]] = {}
 ONLY_ID: Final = frozenset({"thingId", "/thingId"})
 
 log = structlog.get_logger(__name__)
@@ -71,7 +74,7 @@ class Search:
 class Searching:
     """Search and count over the read model; items come from ``commands``, as their caller may see them now."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what search is made of
         self,
         *,
         reader: SearchReader,
@@ -82,8 +85,11 @@ class Searching:
         key: bytes,
         head: Callable[[], Awaitable[int]],
         limit_seconds: float = 10.0,
+        solutions: Mapping[str, Solution] = NO_SOLUTIONS,
     ) -> None:
         """``key`` seals the cursors, ``head`` tells the last position of the log.
+
+        ``solutions`` say where callers search who name no namespaces.
 
         ``limit_seconds`` is what a query may take that names no timeout.
         """
@@ -95,6 +101,7 @@ class Searching:
         self._key = key
         self._head = head
         self._limit = limit_seconds
+        self._solutions = solutions
 
     async def page(self, search: Search) -> JsonObject:
         """The answer of ``/search/things``: ``items``, and ``cursor`` (or ``nextPageOffset``) if there are more."""
@@ -134,6 +141,15 @@ class Searching:
             await self._reach(search, left())
             return await self._reader.count(question, timeout=left())
 
+    async def aggregate(self, search: Search, *, group: str = "", select: str = "") -> JsonObject:
+        """The answer of ``/search/things/aggregate``: ``items``, and whether these are all (``complete``)."""
+        plan = read_plan(group=group, select=select, option=search.option)
+        question = self._question(search, search.filters, search.namespaces)
+        with self._timed(question, search) as left:
+            await self._reach(search, left())
+            groups, complete = await self._reader.aggregate(question, plan.asked, size=plan.size, timeout=left())
+        return plan.answer(groups, complete=complete)
+
     async def persisted(self, position: int | None, seconds: float) -> bool:
         """Whether the read model comes to this place of the log (``None``: where its head is now) in time."""
         target = await self._head() if position is None else position
@@ -142,6 +158,8 @@ class Searching:
     def _question(self, search: Search, filters: Sequence[str], namespaces: tuple[str, ...] | None) -> Question:
         queries = tuple(map(parse_query, filters))
         query: Query | None = And(queries) if len(queries) > 1 else next(iter(queries), None)
+        if namespaces is None:
+            namespaces = searched_by(search.auth.subjects, self._solutions)
         return Question(subjects=search.auth.subjects, now=self._clock(), query=query, namespaces=namespaces)
 
     def _resumed(self, search: Search, options: Options) -> Cursor:

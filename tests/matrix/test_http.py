@@ -56,7 +56,7 @@ class Matrix:
 
 @cache
 def table() -> tuple[Route, ...]:
-    return routing_table("org.eclipse.ditto", None, OPERATIONS)
+    return routing_table("org.eclipse.ditto", OPERATIONS)
 
 
 @pytest.fixture

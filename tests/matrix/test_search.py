@@ -41,8 +41,8 @@ class World:
 
     def __init__(self, store: PostgresEventStore, searching: Searching, client: Client) -> None:
         self.store, self.ask = store, client
-        without = {row.path for row in routing_table("a", None, OPERATIONS)}
-        self.rows = [row for row in routing_table("a", searching, OPERATIONS) if row.path not in without]
+        without = {row.path for row in routing_table("a", OPERATIONS)}
+        self.rows = [row for row in routing_table("a", OPERATIONS, searching=searching) if row.path not in without]
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -12,6 +12,7 @@ from sqlalchemy import table as sql_table
 
 from eventstore.events import RecordedEvent, StreamName
 from eventstore.pool import Pool
+from projections.search.aggregates import Aggregates, Group
 from projections.search.binding import Given
 from projections.search.paging import Order, Pages, Place, complete
 from projections.search.projection import SearchProjection
@@ -19,6 +20,7 @@ from projections.search.reader import Hits, Question, SearchReader
 from protocol.json import JsonObject, JsonValue
 from protocol.rql.parsing import parse_query
 from protocol.rql.tree import Property, Query
+from protocol.streams import SEARCH_INDEX
 
 NOW = datetime(2025, 6, 1, 12, tzinfo=UTC)
 ALICE = "nginx:alice"
@@ -68,6 +70,22 @@ class Searched:
             )
         )
 
+    async def index(self, namespace: str, fields: list[str] | None) -> None:
+        """An operator wants these fields indexed, or everything; the things get their keys later."""
+        value: object = ... if fields is None else [*fields, "thingId"]
+        await self.apply((f"namespace:{namespace}", "deleted" if fields is None else "modified", SEARCH_INDEX, value))
+
+    async def indexed(self, namespace: str, fields: list[str] | None) -> None:
+        """An operator wants these fields indexed, or everything, and it is done."""
+        await self.index(namespace, fields)
+        while await self.slice():
+            pass
+
+    async def slice(self) -> bool:
+        """Some things get their keys; whether more have to."""
+        async with self.pool.acquire() as connection, connection.transaction():
+            return await self.projection.work(connection)
+
     async def apply(self, *changes: tuple[str, str, str, object]) -> None:
         """Stream, type, path, value (``...`` for none) of events that are one batch."""
         async with self.pool.acquire() as connection, connection.transaction():
@@ -101,8 +119,26 @@ class Searched:
             question(rql, by, namespaces), orders=_orders(sort), size=size, after=after, offset=offset
         )
 
-    async def count(self, rql: str | Query | None = None, *, by: tuple[str, ...] = (ALICE,)) -> int:
-        return await self.reader.count(question(rql, by))
+    async def count(
+        self,
+        rql: str | Query | None = None,
+        *,
+        by: tuple[str, ...] = (ALICE,),
+        namespaces: tuple[str, ...] | None = None,
+    ) -> int:
+        return await self.reader.count(question(rql, by, namespaces))
+
+    async def aggregate(
+        self,
+        rql: str | Query | None = None,
+        *,
+        groups: Sequence[str] = (),
+        fields: Sequence[str] = (),
+        by: tuple[str, ...] = (ALICE,),
+        size: int = 200,
+    ) -> tuple[list[Group], bool]:
+        asked = Aggregates(tuple(map(prop, groups)), tuple(map(prop, fields)))
+        return await self.reader.aggregate(question(rql, by), asked, size=size)
 
     def _recorded(self, stream: str, type_: str, path: str, value: object) -> RecordedEvent:
         self._position += 1
@@ -120,8 +156,12 @@ class Searched:
         )
 
 
+def prop(text: str) -> Property:
+    return Property(tuple(text.split("/")))
+
+
 def _orders(sort: str) -> list[Order]:
-    return [Order(Property(tuple(part[1:].split("/"))), descending=part[0] == "-") for part in sort.split(",") if part]
+    return [Order(prop(part[1:]), descending=part[0] == "-") for part in sort.split(",") if part]
 
 
 def question(
