@@ -5,13 +5,12 @@ Source: Ditto documentation, pages *httpapi-search* and *basic-search*.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Final
 
 from aiohttp.web import StreamResponse
 
-from protocol.errors import HeaderInvalid, SearchNamespacesInvalid
+from protocol.errors import HeaderInvalid
 from protocol.json import JsonValue
 from services.http import bodies, expectations
 from services.http.answers import answer
@@ -19,11 +18,11 @@ from services.http.exchange import Exchange
 from services.http.refusals import bad_uri
 from services.http.routes import Place, Route
 from services.http.urls import Query, read_query
+from services.searching.namespaces import check_namespaces
 from services.searching.searching import Search, Searching
 
 FORM: Final = "application/x-www-form-urlencoded"
 POSITION: Final = "twinlog-position"
-_namespace: Final = re.compile(r"[a-zA-Z]\w*(?:[.-][a-zA-Z]\w*)*", re.ASCII)
 
 
 def routes(searching: Searching) -> tuple[Route, ...]:
@@ -89,11 +88,8 @@ def _with_timeout(headers: Mapping[str, JsonValue], parameters: Query) -> dict[s
 def _namespaces(parameters: Query) -> tuple[str, ...] | None:
     if "namespaces" not in parameters:
         return None
-    found = tuple(dict.fromkeys(name.strip() for text in parameters["namespaces"] for name in text.split(",")))
-    for name in found:
-        if _namespace.fullmatch(name) is None:
-            raise SearchNamespacesInvalid(f"'{name[:200]}' is not a namespace.")
-    return found
+    names = (name.strip() for text in parameters["namespaces"] for name in text.split(","))
+    return check_namespaces(tuple(dict.fromkeys(names)))
 
 
 def _position(exchange: Exchange) -> int | None:
