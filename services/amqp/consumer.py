@@ -19,6 +19,7 @@ from services.amqp.intake import Acknowledges, Intake, NobodyAsked, Patience, Su
 from services.amqp.mapper import Mapper
 from services.amqp.meters import Meters
 from services.amqp.replies import ExchangeReplies, Replies
+from services.amqp.searches import SearchEdge
 
 log = structlog.get_logger(__name__)
 
@@ -42,6 +43,7 @@ class CommandConsumer:
         prefetch: int = 1_000,
         patience: Patience | None = None,
         acknowledging: Acknowledges | None = None,
+        searches: SearchEdge | None = None,
     ) -> None:
         self.link = link
         self._commanding = commanding
@@ -52,6 +54,7 @@ class CommandConsumer:
         self._prefetch = prefetch
         self._patience = patience or Patience()
         self._acknowledging = acknowledging or NobodyAsked()
+        self._searches = searches
         self._running: asyncio.Future[None] | None = None
         self._stopping = asyncio.Event()
         self._consuming = False
@@ -95,10 +98,13 @@ class CommandConsumer:
             meters=self._meters,
             patience=self._patience,
             name=uuid.uuid4().hex,
+            searches=self._searches,
         )
         consuming = ConsumingChannel(channel, outbox, intake.deliver)
         exchanges = ExchangeReplies(connection, outbox)
         intake.attach(consuming, Replies(consuming, exchanges, self.link.topology.names))
+        if self._searches is not None:
+            self._searches.attach(connection)
         sending = asyncio.ensure_future(outbox.run())
         try:
             await self._consume(channel)
@@ -106,6 +112,8 @@ class CommandConsumer:
             await outbox.flush()
         finally:
             self._consuming = False
+            if self._searches is not None:
+                self._searches.detach()
             intake.close()
             exchanges.close()
             sending.cancel()

@@ -13,8 +13,23 @@ import structlog
 
 from eventstore.errors import StoreUnavailable
 from protocol.enforcement.auth import AuthContext
-from protocol.errors import DittoError, GatewayServiceUnavailable, HeaderInvalid, InternalError
-from protocol.signals import Acknowledgement, Incoming, Response, Signal
+from protocol.errors import (
+    DittoError,
+    GatewayServiceUnavailable,
+    HeaderInvalid,
+    InternalError,
+    SignalUnsupported,
+)
+from protocol.signals import (
+    Acknowledgement,
+    CancelSearch,
+    Incoming,
+    RequestPages,
+    Response,
+    SearchSignal,
+    Signal,
+    SubscribeToSearch,
+)
 from services.amqp.careful import unreadable
 from services.amqp.channels import ConsumingChannel, Delivery
 from services.amqp.connection import Backoff
@@ -24,6 +39,7 @@ from services.amqp.mapper import Mapper
 from services.amqp.meters import Meters
 from services.amqp.replies import Replies
 from services.amqp.requests import Request
+from services.amqp.searches import Searches
 from services.amqp.settlement import Settlement
 from services.amqp.verdicts import Verdict, verdict
 
@@ -81,7 +97,7 @@ class Intake:
     the commit, or the broker's confirm of the dead letter. Belongs to the event loop; one per channel.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - who takes what, and how patiently
         self,
         *,
         commanding: Submits,
@@ -92,9 +108,11 @@ class Intake:
         meters: Meters,
         patience: Patience,
         name: str,
+        searches: Searches | None = None,
     ) -> None:
         self._commanding = commanding
         self._acknowledging = acknowledging
+        self._searches = searches
         self._mapper = mapper
         self._identity = identity
         self._dead_letters = dead_letters
@@ -176,10 +194,14 @@ class Intake:
 
     def _submit(self, request: Request, signal: Incoming) -> None:
         try:
-            if isinstance(signal, Acknowledgement):
-                future = self._acknowledging.submit(signal, request.auth)
-            else:
-                future = self._commanding.submit(signal, request.auth, command_id=request.command_id, edge=EDGE)
+            future: asyncio.Future[Response] | asyncio.Future[None]
+            match signal:
+                case Acknowledgement():
+                    future = self._acknowledging.submit(signal, request.auth)
+                case SubscribeToSearch() | RequestPages() | CancelSearch():
+                    future = self._searched(request, signal)
+                case _:
+                    future = self._commanding.submit(signal, request.auth, command_id=request.command_id, edge=EDGE)
         except DittoError as error:
             self._refused(request, error)
             return
@@ -189,12 +211,17 @@ class Intake:
         self._in_flight += 1
         future.add_done_callback(partial(self._answered, request))
 
+    def _searched(self, request: Request, signal: SearchSignal) -> asyncio.Future[None]:
+        if self._searches is None:
+            raise SignalUnsupported(str(request.topic), "searching by messages is not served here")
+        return self._searches.submit(request, signal)
+
     def _again(self, request: Request) -> None:
         self._retries.pop(request.delivery.tag, None)
         if request.signal is not None:
             self._submit(request, request.signal)
 
-    def _answered(self, request: Request, future: asyncio.Future[Response]) -> None:
+    def _answered(self, request: Request, future: asyncio.Future[Response] | asyncio.Future[None]) -> None:
         self._in_flight -= 1
         if not self._in_flight:
             self._idle.set()
@@ -206,11 +233,11 @@ class Intake:
             self._refused(request, _ditto(error))
             return
         self._failures = 0
-        address = request.reply_address
-        if address is None:
+        address, response = request.reply_address, future.result()
+        if address is None or response is None:
             self._settle(request)
         else:
-            self._answer(request, address, future.result())
+            self._answer(request, address, response)
 
     def _refused(self, request: Request, error: DittoError) -> None:
         address = request.reply_address

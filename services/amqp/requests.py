@@ -6,12 +6,23 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from protocol.enforcement.auth import NOBODY, AuthContext
-from protocol.signals import Acknowledgement, Command, Headers, Incoming
+from protocol.signals import (
+    Acknowledgement,
+    CancelSearch,
+    Command,
+    Headers,
+    Incoming,
+    RequestPages,
+    SubscribeToSearch,
+)
 from protocol.wire.topics import Topic
 from services.amqp.channels import Delivery
 
 _NO: Final = (False, "false")
 """Not wanted, as a boolean and as text, for the headers of a message that could not be read to its end."""
+
+_ANSWERED_OTHERWISE: Final = (Acknowledgement, SubscribeToSearch, RequestPages, CancelSearch)
+"""Nobody is told of an acknowledgement, and what a search says goes its own way."""
 
 
 @dataclass(slots=True)
@@ -39,7 +50,7 @@ class Request:
     def reply_address(self) -> str | None:
         """Where the answer goes; None if nobody waits for one, as for that to an acknowledgement."""
         headers = self.headers
-        if isinstance(self.signal, Acknowledgement) or headers.get("response-required") in _NO:
+        if isinstance(self.signal, _ANSWERED_OTHERWISE) or headers.get("response-required") in _NO:
             return None
         address = headers.get("reply-to")
         return address if isinstance(address, str) and address else None

@@ -63,7 +63,8 @@ class Undelivered(Exception):
 
 
 Emit: TypeAlias = Callable[[SearchEvent, Headers, Route], Awaitable[bool]]
-"""Sends an event that the headers caused. False: nobody is there any more. Raises ``Undelivered``."""
+"""Sends an event that the headers caused. False: nobody is there any more. Raises ``Undelivered``, or a ``DittoError``
+for a page that cannot be sent at all."""
 
 
 class FindsPages(Protocol):
@@ -273,10 +274,13 @@ class SearchSession:
             events.append(SearchPage(subscription_id=present.id, items=items))
         if place is None:
             events.append(SearchCompleted(subscription_id=present.id))
-        for event in events:
-            if not await self._emit(event, present.headers, present.route):
-                await self._keeper.change(present.id, steps.forgotten)
-                return None
+        try:
+            for event in events:
+                if not await self._emit(event, present.headers, present.route):
+                    await self._keeper.change(present.id, steps.forgotten)
+                    return None
+        except DittoError as error:
+            return steps.failed(present, error)
         step = steps.delivered(self._worker, place, len(events), self._clock())
         after, act = await self._keeper.change(present.id, step)
         return after if act is Act.WORK else None

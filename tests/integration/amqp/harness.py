@@ -18,6 +18,7 @@ from services.amqp.envelopes import DittoMapper
 from services.amqp.identity import Identity
 from services.amqp.intake import Patience, Submits
 from services.amqp.meters import Meters
+from services.amqp.searches import SearchEdge
 from services.amqp.topology import Topology
 from services.metrics import Metrics
 
@@ -155,6 +156,7 @@ def new_consumer(
     prefetch: int = 1_000,
     attempts: int = 3,
     meters: Meters | None = None,
+    searches: SearchEdge | None = None,
 ) -> CommandConsumer:
     return CommandConsumer(
         new_link(url, "commands"),
@@ -165,6 +167,7 @@ def new_consumer(
         meters=meters or new_meters(),
         prefetch=prefetch,
         patience=Patience(attempts=attempts, backoff=FAST),
+        searches=searches,
     )
 
 
