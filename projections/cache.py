@@ -1,8 +1,9 @@
-"""A bounded memory of entity states, so that a busy entity is not read back for every batch."""
+"""A bounded memory: of entity states, so that a busy entity is not read back for every batch, and of statements."""
 
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Hashable
 from typing import Generic, TypeVar
 
 S = TypeVar("S")
@@ -14,9 +15,9 @@ class BoundedCache(Generic[S]):
     def __init__(self, capacity: int) -> None:
         self._capacity = capacity
         self._size = 0
-        self._entries: OrderedDict[str, tuple[S, int]] = OrderedDict()
+        self._entries: OrderedDict[Hashable, tuple[S, int]] = OrderedDict()
 
-    def get(self, key: str) -> S | None:
+    def get(self, key: Hashable) -> S | None:
         """The state if it is remembered; it counts as used."""
         entry = self._entries.get(key)
         if entry is None:
@@ -24,7 +25,7 @@ class BoundedCache(Generic[S]):
         self._entries.move_to_end(key)
         return entry[0]
 
-    def put(self, key: str, state: S, size: int) -> None:
+    def put(self, key: Hashable, state: S, size: int) -> None:
         """Remember a state; the least recently used ones go when room is short."""
         before = self._entries.pop(key, None)
         if before is not None:
@@ -34,7 +35,7 @@ class BoundedCache(Generic[S]):
         while self._size > self._capacity:
             self._size -= self._entries.popitem(last=False)[1][1]
 
-    def drop(self, key: str) -> None:
+    def drop(self, key: Hashable) -> None:
         """Forget one state."""
         before = self._entries.pop(key, None)
         if before is not None:

@@ -1,30 +1,27 @@
-"""Asks the search model."""
+"""Asks the search model: every question is one statement, in which all that it looks at is of one moment."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
-from asyncpg import Record
-from sqlalchemy import Select, and_, func, select, true
-from sqlalchemy.dialects.postgresql.asyncpg import dialect
+from sqlalchemy import and_, func, select, true
 
 from eventstore.errors import StoreUnavailable, translated
-from projections.search.grants import read_class
-from projections.search.keys import path_key
-from projections.search.paging import Order, Place, complete, pages, sorted_path
-from projections.search.readers import Readers, readers_of
-from projections.search.sql import Compiler, Condition, in_namespaces
+from projections.cache import BoundedCache
+from projections.search.binding import Given, Parameters, Rows, Statement, written
+from projections.search.comparing import Condition
+from projections.search.paging import Order, Pages, Place, SortValue, complete
+from projections.search.readers import Readers
+from projections.search.shapes import Shape, Slot, shaped
+from projections.search.sql import RANGES, Compiler, in_namespaces
+from projections.search.standing import Standings, others
 from projections.search.tables import things
-from projections.statements import Connection, Pool, statement
-from protocol.pointers import Pointer
+from projections.statements import Connection, Pool
 from protocol.rql.tree import Query
-
-_DIALECT = dialect(paramstyle="numeric_dollar")  # type: ignore[no-untyped-call]  # SQLAlchemy leaves it untyped
-
 
 SESSION: Final = {
     # How many things have a value decides over the plan, so a plan without the values is worth little.
@@ -35,6 +32,9 @@ SESSION: Final = {
     "work_mem": "32MB",
 }
 """Settings of the sessions in which the search model is asked."""
+
+REMEMBERED: Final = 8 << 20
+"""Characters of statements that are kept."""
 
 
 class QueryTimeExceeded(Exception):
@@ -59,6 +59,24 @@ class Hits:
     next: Place | None
 
 
+class Asked(Protocol):
+    """What is asked of the things that fulfil a condition; equal ones have the same statement."""
+
+    def rows(self, compiler: Compiler, condition: Condition) -> Rows:
+        """The rows of the answer, in order; columns have names."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """How many there are."""
+
+    def rows(self, compiler: Compiler, condition: Condition) -> Rows:
+        """One row with the number."""
+        del compiler
+        return select(func.count().label("things")).select_from(things).where(condition)
+
+
 class SearchReader:
     """Questions to the search model. A pool of its own keeps slow ones away from the commands.
 
@@ -67,6 +85,8 @@ class SearchReader:
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
+        self._standings = Standings()
+        self._statements: BoundedCache[Statement] = BoundedCache(REMEMBERED)
 
     async def page(
         self,
@@ -79,50 +99,77 @@ class SearchReader:
         timeout: float = 10.0,  # noqa: ASYNC109 - it ends the query in the database
     ) -> Hits:
         """The hits behind a place or offset, at most ``size``; one more is looked for to know whether there are."""
-        rows: list[Record] = []
-        async with self._asking() as connection:
-            for found in await self.statements(connection, question, complete(orders), after=after, offset=offset):
-                rows += await _fetch(connection, found.limit(size + 1 - len(rows)), timeout)
-                if len(rows) > size:
-                    break
-        last = rows[size - 1] if len(rows) > size else None
-        place = None if last is None else Place(values=tuple(last)[1:], thing_id=last[0])
-        return Hits(thing_ids=tuple(row[0] for row in rows[:size]), next=place)
+        place = () if after is None else (*after.values, after.thing_id)
+        behind = None if after is None else tuple([value is None for value in place])
+        asked = Pages(complete(orders), behind, skipping=offset > 0)
+        given = _given(question, place=place, offset=offset, most=size + 1)
+        columns = await self.ask(question, asked, given, timeout=timeout)
+        if columns is None or columns[0] is None:
+            return Hits(thing_ids=(), next=None)
+        thing_ids, *values = columns
+        if len(thing_ids) <= size:
+            return Hits(thing_ids=tuple(thing_ids), next=None)
+        last = Place(values=tuple([column[size - 1] for column in values]), thing_id=thing_ids[size - 1])
+        return Hits(thing_ids=tuple(thing_ids[:size]), next=last)
 
     async def count(self, question: Question, *, timeout: float = 10.0) -> int:  # noqa: ASYNC109 - as above
         """How many hits there are."""
-        async with self._asking() as connection:
-            _, condition = await self._prepared(connection, question)
-            if condition is None:
-                return 0
-            counting = select(func.count()).select_from(things).where(condition)
-            ((number,),) = await _fetch(connection, counting, timeout)
-            return int(number)
+        columns = await self.ask(question, Counted(), _given(question), timeout=timeout)
+        return 0 if columns is None else int(columns[0][0])
 
-    async def statements(
+    async def ask(
         self,
-        connection: Connection,
         question: Question,
-        orders: Sequence[Order],
+        asked: Asked,
+        given: Given,
         *,
-        after: Place | None = None,
-        offset: int = 0,
-    ) -> list[Select[Any]]:
-        """What has to be asked, one after the other, until a page is full; ``orders`` is complete."""
-        compiler, condition = await self._prepared(connection, question)
-        if condition is None:
-            return []
-        everywhere = await _all_have(connection, sorted_path(orders))
-        return list(pages(compiler, condition, orders, after=after, offset=offset, everywhere=everywhere))
+        timeout: float,  # noqa: ASYNC109 - it ends the query in the database
+    ) -> list[Any] | None:
+        """The columns of the answer, each with its values in the order of the rows (``None`` where there is no row).
 
-    async def _prepared(self, connection: Connection, question: Question) -> tuple[Compiler, Condition | None]:
-        """What to ask on behalf of the caller; nothing for a caller who may read nothing."""
-        compiler = Compiler(await _readers(connection, question.subjects), question.now)
-        if not compiler.readers.trees:
-            return compiler, None
-        scope = true() if question.namespaces is None else in_namespaces(question.namespaces)
-        filtered = true() if question.query is None else compiler.condition(question.query)
-        return compiler, and_(compiler.candidate(), scope, filtered)
+        Nothing is asked on behalf of a caller who may read nothing.
+        """
+        async with self._asking() as connection:
+            readers = self._standings.known(question.subjects)
+            while True:
+                if readers is None or not readers.classes:
+                    readers = await self._standings.read(connection, question.subjects)
+                if not readers.classes:
+                    return None
+                statement, slots = self._statement(question, asked, readers)
+                arguments = statement.arguments(replace(given, slots=slots))
+                row = await connection.fetchrow(statement.text, *arguments, timeout=timeout)
+                if row is None:
+                    raise AssertionError("an answer is one row")
+                stale, *columns = row.values()
+                if not stale:
+                    return columns
+                readers = None
+
+    async def plan(
+        self,
+        question: Question,
+        asked: Asked,
+        given: Given,
+    ) -> list[str]:
+        """How the database would answer, in its own words, one line after the other."""
+        async with self._asking() as connection:
+            readers = await self._standings.read(connection, question.subjects)
+            statement, slots = self._statement(question, asked, readers)
+            arguments = statement.arguments(replace(given, slots=slots))
+            return [row[0] for row in await connection.fetch(f"EXPLAIN {statement.text}", *arguments)]
+
+    def _statement(self, question: Question, asked: Asked, readers: Readers) -> tuple[Statement, tuple[Slot, ...]]:
+        """The statement of a question, composed when it is the first of its shape, and the values of its filter."""
+        shape, slots = (None, ()) if question.query is None else shaped(question.query, question.now)
+        scopes = None if question.namespaces is None else min(len(question.namespaces), RANGES + 1)
+        alone = len(question.subjects) == 1
+        key = (readers, asked, shape, scopes, alone)
+        statement = self._statements.get(key)
+        if statement is None:
+            statement = compose(readers, asked, shape, scopes=scopes, alone=alone)
+            self._statements.put(key, statement, len(statement.text))
+        return statement, slots
 
     @asynccontextmanager
     async def _asking(self) -> AsyncIterator[Connection]:
@@ -136,33 +183,21 @@ class SearchReader:
             raise
 
 
-async def _fetch(connection: Connection, asked: Select[Any], timeout: float) -> list[Record]:  # noqa: ASYNC109 - the driver's
-    text, values = written(asked)
-    rows: list[Record] = await connection.fetch(text, *values, timeout=timeout)
-    return rows
+def compose(readers: Readers, asked: Asked, shape: Shape | None, *, scopes: int | None, alone: bool) -> Statement:
+    """The statement for what is asked of the things of ``scopes`` namespaces (``None``: of all) that fit the shape.
+
+    Its one row says first whether the answer counts for nothing, because the caller may read more by now.
+    """
+    parameters = Parameters()
+    compiler = Compiler(readers, parameters, alone=alone)
+    scope = true() if scopes is None else in_namespaces(scopes, parameters)
+    filtered = true() if shape is None else compiler.condition(shape)
+    rows = asked.rows(compiler, and_(compiler.candidate(), scope, filtered)).subquery("answer")
+    columns = [func.array_agg(column) for column in rows.c]
+    return written(select(others(readers, parameters), *columns).select_from(rows), parameters)
 
 
-def written(asked: Select[Any]) -> tuple[str, list[Any]]:
-    """The statement as the driver takes it, with its arguments."""
-    compiled = asked.compile(dialect=_DIALECT)
-    values = compiled.construct_params()
-    return str(compiled), [values[name] for name in compiled.positiontup or ()]
-
-
-async def _all_have(connection: Connection, path: Pointer | None) -> bool:
-    if path is None:
-        return False
-    found: bool = await connection.fetchval(statement("all_have_search_path"), path_key(path))
-    return found
-
-
-async def _readers(connection: Connection, subjects: Sequence[str]) -> Readers:
-    rows = await connection.fetch(statement("read_search_classes"), list(subjects))
-    written = {row["class"]: row["rules"] for row in rows}
-    classes = [read_class(name, rules) for name, rules in written.items()]
-    if len(classes) > 1:
-        found = await connection.fetch(statement("read_search_combinations"), list(subjects))
-        combinations = sorted(tuple(row["classes"]) for row in found)
-    else:
-        combinations = [(name,) for name in written]
-    return readers_of(subjects, classes, combinations)
+def _given(question: Question, *, place: Sequence[SortValue] = (), offset: int = 0, most: int = 0) -> Given:
+    return Given(
+        subjects=question.subjects, namespaces=question.namespaces or (), place=place, offset=offset, most=most
+    )

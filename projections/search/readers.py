@@ -1,22 +1,35 @@
 """What a caller may read, in the terms of the search model: which keys, under which policies.
 
-The policies of a fleet resemble each other, so what they say to one caller falls into a few classes. For every class
-(or, for callers with several subjects, every combination of classes that meets in some policy) there is one permission
-tree, the same that commands are judged by. A query then decides per path and combination what may be looked at, and
-the database is told the answer as ranges of keys and as names of classes: no row says who may read it.
+The policies of a fleet resemble each other, so what they say to one caller falls into a few classes. A query decides
+per path which classes let the caller look there, and the database is told the answer as ranges of keys and as names of
+classes: no row says who may read it.
+
+Which classes meet in one policy need not be known. The deepest rule decides and a revoke beats a grant of its depth, so
+a path may be read where some depth has a grant and neither it nor a greater depth a revoke: one of these classes, and
+none of those (``Layer``), for each depth that rules speak of. The statements therefore grow with the rules, never with
+their combinations.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from itertools import product
-from typing import Final
+from dataclasses import dataclass, field, replace
+from typing import Final, TypeAlias
 
 from projections.search.grants import READ, GrantClass
-from projections.search.keys import BELOW, BEYOND, SOME_FEATURE, VALUE, feature_text, path_key
-from protocol.enforcement.tree import PermissionTree
+from projections.search.keys import (
+    BELOW,
+    BEYOND,
+    EMPTY,
+    MANY,
+    NULL,
+    SOME_FEATURE,
+    STRING,
+    VALUE,
+    feature_text,
+    path_key,
+)
 from protocol.pointers import Pointer
 from protocol.rql.tree import Property
 
@@ -24,171 +37,264 @@ _UNNAMED: Final = "\x00"
 """The id of a feature that no rule names, because it can be none."""
 
 METADATA: Final = ("_metadata",)
-_ALWAYS_THERE: Final = (("thingId",), ("policyId",))
+_ALWAYS_THERE: Final = ((), ("thingId",), ("policyId",))
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """Policies with one of the classes ``by`` and with none of ``against``."""
+
+    by: frozenset[str]
+    against: frozenset[str]
+
+
+Sight: TypeAlias = tuple[Layer, ...]
+"""Policies under which something may be read: those of any of the layers."""
+
+
+@dataclass(frozen=True, slots=True)
+class Array:
+    """An array is one leaf to a policy: what it leads to may be read where all of it may be, if there is one."""
+
+    path: str
+    whole: Sight
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """Under which policies, and behind which arrays, something may be read."""
+
+    sight: Sight
+    arrays: tuple[Array, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Area:
-    """Keys from ``low`` up to, not including, ``high``; of feature ``only``, or of any but those in ``besides``.
+    """Keys from ``low`` up to, not including, ``high``; of the features ``only``, or of any but those in ``besides``.
 
-    None of it may be read where a path in ``unless`` leads through an array: an array is one leaf to a policy.
+    None of it counts where the thing also has a key in ``unless``.
     """
 
     low: str
     high: str
-    only: str | None = None
+    only: tuple[str, ...] | None = None
     besides: tuple[str, ...] = ()
     unless: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Combination:
-    """Things of policies that have exactly these classes for the caller.
-
-    ``scopes`` says of namespace lists whether the thing's namespace has to be in them or must not be.
-    """
-
-    classes: tuple[str, ...]
-    scopes: tuple[tuple[tuple[str, ...], bool], ...] = ()
+Areas: TypeAlias = Mapping[Terms, Sequence[Area]]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
+class _Node:
+    """Which classes grant and revoke one path, and which revoke something below it."""
+
+    grants: set[str] = field(default_factory=set)
+    revokes: set[str] = field(default_factory=set)
+    revokes_below: set[str] = field(default_factory=set)
+    children: dict[str, _Node] = field(default_factory=dict)
+
+
 class Readers:
-    """The trees of one caller, by combination."""
+    """What some classes say together. Made once, asked often, never changed; two are the same only if one object."""
 
-    subjects: tuple[str, ...]
-    trees: Mapping[Combination, PermissionTree]
-    paths: frozenset[Pointer]
-    """Every path that some rule speaks of."""
+    def __init__(self, classes: Iterable[GrantClass]) -> None:
+        known = {found.name: found for found in classes}
+        self.classes: Final = tuple(sorted(known))
+        self.everyone: Final = frozenset(known)
+        self.scopes: Final = {name: found.namespaces for name, found in known.items() if found.namespaces}
+        """The namespaces of the classes that speak of some only."""
+        self._root = _Node()
+        for found in known.values():
+            for rule in found.rules:
+                _plant(self._root, rule.path, found.name, granted=READ not in rule.revoke)
+        features = self._root.children.get("features")
+        self._features = sorted(features.children) if features is not None else []
 
-    def areas(self, subject: Property, *, below: bool) -> Mapping[tuple[Area, ...], Sequence[Combination]]:
-        """Where the caller may look for the property, and for which combinations that holds.
+    def terms(self, path: Pointer) -> Terms:
+        """When the single value at the path may be read."""
+        judged = _judged(path)
+        return Terms(self._whole(judged), tuple(self._arrays_above(judged)))
 
-        ``below``: also what lies below the property, for the question whether it exists; else the values at it.
-        """
-        grouped: dict[tuple[Area, ...], list[Combination]] = defaultdict(list)
-        for combination, tree in self.trees.items():
-            find = self._below if below else self._at
-            grouped[tuple(find(tree, subject.path, any_feature=subject.any_feature))].append(combination)
-        return grouped
+    def values(self, subject: Property) -> Areas:
+        """Where the caller may look for values at the property, and when."""
+        grouped: dict[Terms, list[Area]] = defaultdict(list)
+        for terms, area in self._values(subject):
+            grouped[terms].append(area)
+        return _joined(grouped)
 
-    def candidates(self) -> Mapping[tuple[Area, ...] | None, Sequence[Combination]]:
-        """Where something has to be for the thing to be seen at all; ``None`` where every thing is seen."""
-        grouped: dict[tuple[Area, ...] | None, list[Combination]] = defaultdict(list)
-        for combination, tree in self.trees.items():
-            seen = tree.allowed(()) or any(map(tree.allowed, _ALWAYS_THERE))
-            grouped[None if seen else tuple(self._segments(tree, ()))].append(combination)
-        return grouped
+    def empty_objects(self, subject: Property) -> Areas:
+        """Where something below the property is revoked, and an empty object there can still be seen."""
+        grouped: dict[Terms, list[Area]] = defaultdict(list)
+        for terms, area in self._empty_objects(subject):
+            grouped[terms].append(area)
+        return _joined(grouped)
 
-    def permitted(self, path: Pointer) -> Mapping[bool, Sequence[Combination]]:
-        """Whether the single value at the path may be read."""
-        grouped: dict[bool, list[Combination]] = defaultdict(list)
-        for combination, tree in self.trees.items():
-            grouped[tree.unrestricted(_judged(path))].append(combination)
-        return grouped
+    def traces(self, subject: Property) -> Areas:
+        """Where the caller may look for anything at or below the property, and when."""
+        grouped: dict[Terms, list[Area]] = defaultdict(list)
+        for terms, area in self._traces(subject.path, any_feature=subject.any_feature):
+            grouped[terms].append(area)
+        return _joined(grouped)
 
-    def _at(self, tree: PermissionTree, path: Pointer, *, any_feature: bool) -> Iterator[Area]:
-        low, high = path_key(path) + VALUE, path_key(path) + BELOW
-        if not any_feature:
+    def candidates(self) -> tuple[Sight, Areas]:
+        """The policies whose things are seen whatever they have, and what the others' things need to have."""
+        # Not one sight of three paths: a class against one of them says nothing about the others.
+        seen = tuple(dict.fromkeys(layer for path in _ALWAYS_THERE for layer in self._sight(path)))
+        if self.is_everywhere(seen):
+            return seen, {}
+        known = frozenset[str]().union(*(layer.by for layer in seen if not layer.against))
+        more: dict[Terms, Sequence[Area]] = {}
+        for terms, areas in self.traces(Property(())).items():
+            sight = tuple(replace(layer, by=layer.by - known) for layer in terms.sight if layer.by - known)
+            if sight:
+                more[replace(terms, sight=sight)] = [*more.get(replace(terms, sight=sight), ()), *areas]
+        return seen, more
+
+    def is_everywhere(self, sight: Sight) -> bool:
+        """Whether every policy that says anything to the caller is meant."""
+        return any(not layer.against and layer.by == self.everyone for layer in sight)
+
+    def _values(self, subject: Property) -> Iterator[tuple[Terms, Area]]:
+        path = subject.path
+        if not subject.any_feature:
             judged = _judged(path)
-            if tree.unrestricted(judged):
-                yield Area(low, high, unless=self._leaves_above(tree, judged))
+            terms = Terms(self._whole(judged), tuple(self._arrays_above(judged)))
+            yield terms, Area(path_key(path) + VALUE, path_key(path) + BELOW)
             return
-        named = self._features()
-        if tree.unrestricted(_of(path, _UNNAMED)):
-            yield Area(low, high, besides=tuple(map(feature_text, named)))
-        for name in named:
-            if tree.unrestricted(_of(path, name)):
-                yield Area(low, high, only=feature_text(name), unless=self._leaves_above(tree, _of(path, name)))
+        low, high, besides = path_key(path) + VALUE, path_key(path) + BELOW, tuple(map(feature_text, self._features))
+        yield Terms(self._whole(_of(path, _UNNAMED))), Area(low, high, besides=besides)
+        for name in self._features:
+            judged = _of(path, name)
+            arrays = tuple(self._arrays_above(judged))
+            yield Terms(self._whole(judged), arrays), Area(low, high, only=(feature_text(name),))
 
-    def _below(self, tree: PermissionTree, path: Pointer, *, any_feature: bool) -> Iterator[Area]:
+    def _empty_objects(self, subject: Property) -> Iterator[tuple[Terms, Area]]:
+        path, key = subject.path, path_key(subject.path)
+        for name in self._features if subject.any_feature else [None]:
+            judged = _judged(path) if name is None else _of(path, name)
+            node = self._node(judged)
+            if node is not None and node.revokes_below:
+                terms = Terms(self._sight(judged), tuple(self._arrays_above(judged)))
+                area = _empty_object(key, key if name is None else path_key(judged))
+                yield terms, area if name is None else replace(area, only=(feature_text(name),))
+
+    def _traces(self, path: Pointer, *, any_feature: bool) -> Iterator[tuple[Terms, Area]]:
         if path[:1] == METADATA:
             prefix = path_key(METADATA) + BELOW
-            for area in self._segments(tree, _judged(path)):
-                yield replace(area, low=prefix + area.low, high=prefix + area.high)
+            for terms, area in self._cut(_judged(path), tuple(self._arrays_above(_judged(path)))):
+                unless = tuple(prefix + key for key in area.unless)
+                yield terms, replace(area, low=prefix + area.low, high=prefix + area.high, unless=unless)
             return
         if not any_feature:
-            yield from self._segments(tree, path)
+            yield from self._cut(path, tuple(self._arrays_above(path)))
             return
-        named = self._features()
-        if tree.allowed(_of(path, _UNNAMED)):
-            yield Area(path_key(path) + VALUE, path_key(path) + BEYOND, besides=tuple(map(feature_text, named)))
-        for name in named:
-            prefix = path_key(("features", name))
-            for area in self._segments(tree, _of(path, name)):
-                yield replace(
-                    area,
-                    low=SOME_FEATURE + area.low[len(prefix) :],
-                    high=SOME_FEATURE + area.high[len(prefix) :],
-                    only=feature_text(name),
-                )
+        key, besides = path_key(path), tuple(map(feature_text, self._features))
+        yield Terms(self._sight(_of(path, _UNNAMED))), Area(key + VALUE, key + BEYOND, besides=besides)
+        for name in self._features:
+            cut = len(path_key(("features", name)))
+            named = _of(path, name)
+            for terms, area in self._cut(named, tuple(self._arrays_above(named))):
+                low, high = SOME_FEATURE + area.low[cut:], SOME_FEATURE + area.high[cut:]
+                yield terms, replace(area, low=low, high=high, only=(feature_text(name),))
 
-    def _segments(self, tree: PermissionTree, path: Pointer) -> Iterator[Area]:
-        """The readable parts of what is at and below the path, in order."""
-        yield from self._cut(tree, path, self._leaves_above(tree, path))
-
-    def _cut(self, tree: PermissionTree, path: Pointer, unless: tuple[str, ...]) -> Iterator[Area]:
+    def _cut(self, path: Pointer, arrays: tuple[Array, ...]) -> Iterator[tuple[Terms, Area]]:
         """The parts of one path and below: what rules speak of more closely is cut out and looked at by itself."""
         low, between, high = _span(path)
-        children = self._children(path)
-        if not children:
-            if tree.allowed(path):
-                yield Area(low, high, unless=unless)
+        node, sight = self._node(path), self._sight(path)
+        if node is None or not node.children:
+            yield Terms(sight, arrays), Area(low, high)
             return
-        if path and tree.unrestricted(path):
-            yield Area(low, between, unless=unless)
-        unless += self._leaf(tree, path)
+        if path:
+            yield Terms(self._whole(path), arrays), Area(low, between)
+            if node.revokes_below:
+                yield Terms(sight, arrays), _empty_object(path_key(path), path_key(path))
+        arrays += tuple(self._array(path))
         low = between
-        for child in children:
+        for child in sorted(((*path, name) for name in node.children), key=path_key):
             child_low, _, child_high = _span(child)
-            if tree.allowed(path) and low < child_low:
-                yield Area(low, child_low, unless=unless)
-            yield from self._cut(tree, child, unless)
+            if low < child_low:
+                yield Terms(sight, arrays), Area(low, child_low)
+            yield from self._cut(child, arrays)
             low = child_high
-        if tree.allowed(path):
-            yield Area(low, high, unless=unless)
+        yield Terms(sight, arrays), Area(low, high)
 
-    def _children(self, path: Pointer) -> list[Pointer]:
-        """The paths one key below that lie on the way to some rule, in the order of their keys."""
-        depth = len(path) + 1
-        below = {other[:depth] for other in self.paths if len(other) >= depth and other[: depth - 1] == path}
-        return sorted(below, key=path_key)
+    def _chain(self, path: Pointer) -> list[_Node]:
+        """The nodes on the way to the path, as far as rules go."""
+        chain = [self._root]
+        for name in path:
+            node = chain[-1].children.get(name)
+            if node is None:
+                break
+            chain.append(node)
+        return chain
 
-    def _leaves_above(self, tree: PermissionTree, path: Pointer) -> tuple[str, ...]:
-        return tuple(key for length in range(1, len(path)) for key in self._leaf(tree, path[:length]))
+    def _node(self, path: Pointer) -> _Node | None:
+        chain = self._chain(path)
+        return chain[-1] if len(chain) > len(path) else None
 
-    def _leaf(self, tree: PermissionTree, path: Pointer) -> tuple[str, ...]:
-        """The path's key if an array there would be hidden, although something below it may be read.
+    def _sight(self, path: Pointer) -> Sight:
+        """Where the deepest rule at or above the path grants."""
+        return _layers(self._chain(path), set())
 
-        Attributes, features and a feature are objects always.
-        """
-        if len(path) < (3 if path[:1] == ("features",) else 2) or not self._children(path):
-            return ()
-        return () if tree.unrestricted(path) else (path_key(path),)
+    def _whole(self, path: Pointer) -> Sight:
+        """Where it does and nothing below the path is revoked."""
+        node = self._node(path)
+        return _layers(self._chain(path), set() if node is None else set(node.revokes_below))
 
-    def _features(self) -> list[str]:
-        return sorted({path[1] for path in self.paths if len(path) > 1 and path[0] == "features"})
+    def _arrays_above(self, path: Pointer) -> Iterator[Array]:
+        for length in range(1, len(path)):
+            yield from self._array(path[:length])
+
+    def _array(self, path: Pointer) -> Iterator[Array]:
+        """The path, if rules below it can hide an array there. Attributes and features are objects always."""
+        if len(path) < (3 if path[:1] == ("features",) else 2):
+            return
+        node = self._node(path)
+        if node is not None and node.children:
+            whole = self._whole(path)
+            if not self.is_everywhere(whole):
+                yield Array(path_key(path), whole)
 
 
-def readers_of(
-    subjects: Sequence[str], classes: Iterable[GrantClass], combinations: Iterable[tuple[str, ...]]
-) -> Readers:
-    """The trees for the classes of a caller, as they are combined in policies."""
-    known = {found.name: found for found in classes}
-    trees: dict[Combination, PermissionTree] = {}
-    for names in combinations:
-        # A class may be gone between two statements of one query; the next one sees it.
-        met = [known[name] for name in names if name in known]
-        scopes = sorted({found.namespaces for found in met if found.namespaces})
-        for truths in product((True, False), repeat=len(scopes)):
-            covered = {scope for scope, truth in zip(scopes, truths, strict=True) if truth}
-            rules = [
-                rule for found in met if not found.namespaces or found.namespaces in covered for rule in found.rules
-            ]
-            if rules:
-                trees[Combination(names, tuple(zip(scopes, truths, strict=True)))] = PermissionTree(rules, READ)
-    paths = frozenset(rule.path for found in known.values() for rule in found.rules)
-    return Readers(subjects=tuple(subjects), trees=trees, paths=paths)
+def _plant(node: _Node, path: Pointer, name: str, *, granted: bool) -> None:
+    for key in path:
+        if not granted:
+            node.revokes_below.add(name)
+        node = node.children.setdefault(key, _Node())
+    (node.grants if granted else node.revokes).add(name)
+
+
+def _layers(chain: Sequence[_Node], against: set[str]) -> Sight:
+    """From the deepest rule up: who grants there, and who revokes there or deeper."""
+    layers: list[Layer] = []
+    for node in reversed(chain):
+        against |= node.revokes
+        by = frozenset(node.grants - against)
+        if by and layers and len(layers[-1].against) == len(against):
+            layers[-1] = replace(layers[-1], by=layers[-1].by | by)
+        elif by:
+            layers.append(Layer(by, frozenset(against)))
+    return tuple(layers)
+
+
+def _joined(grouped: Mapping[Terms, Iterable[Area]]) -> Areas:
+    """Without what nobody may read, and with one area for features that differ in nothing but their names."""
+    joined: dict[Terms, list[Area]] = {}
+    for terms, areas in grouped.items():
+        if terms.sight:
+            names: dict[Area, tuple[str, ...]] = defaultdict(tuple)
+            for area in areas:
+                names[replace(area, only=None)] += area.only or ()
+            joined[terms] = [replace(area, only=only or None) for area, only in names.items()]
+    return joined
+
+
+def _empty_object(key: str, of: str) -> Area:
+    """Nothing but ``{}``: what else counts as empty has a key of its own, or is an array's."""
+    marks = (MANY, NULL, STRING)
+    empty = key + VALUE + EMPTY
+    return Area(empty, empty + VALUE, unless=tuple(of + VALUE + mark for mark in marks))
 
 
 def _span(path: Pointer) -> tuple[str, str, str]:

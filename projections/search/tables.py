@@ -42,3 +42,5 @@ grants: Final = Table(
     _name("class", key=True),
     Column("rules", JSON, nullable=False),
 )
+
+paths: Final = Table("search_paths", _metadata, _name("path", key=True), Column("things", BigInteger, nullable=False))

@@ -17,7 +17,7 @@ from protocol.entities import EntityState
 from protocol.errors import JsonFieldMissing, JsonFormatInvalid
 from protocol.identifiers import EntityId, PolicyId, ThingId
 from protocol.json import JsonObject, JsonValue
-from protocol.pointers import parse
+from protocol.pointers import parse, parse_policy_path
 from protocol.signals import PermissionCheck
 
 CHECKS_MAX: Final = 1_000
@@ -37,11 +37,11 @@ def read_checks(value: JsonValue) -> dict[str, PermissionCheck]:
 
 
 def read_resource(text: str) -> tuple[ResourceType, tuple[str, ...]]:
-    """Type and path of ``thing:/features/x``."""
+    """Type and path of ``thing:/features/x``; in a policy a subject id or the key of a resource is one key."""
     kind, colon, path = text.partition(":")
     if kind not in _TYPES or not colon or not path.startswith("/"):
         raise JsonFormatInvalid("the member 'resource'", "thing:/, policy:/ or message:/ and a path")
-    return _TYPES[kind], parse(path)
+    return _TYPES[kind], (parse_policy_path if kind == "policy" else parse)(path)
 
 
 def answer_check(check: PermissionCheck, state: EntityState | None, context: Context, *, explain: bool) -> JsonValue:

@@ -37,10 +37,12 @@ from protocol.json import JsonValue, Missing
 from protocol.pointers import ROOT, Pointer, text
 from protocol.policies.resolve import resolved_view
 from protocol.policies.resources import resource_at as policy_resource_at
+from protocol.policies.resources import served as served_policy_resource
 from protocol.policies.state import PolicyState
 from protocol.signals import Command
 from protocol.things.json_patch import is_json_patch, translated
 from protocol.things.resources import resource_at
+from protocol.things.resources import served as served_resource
 from protocol.things.state import ThingState
 
 KNOWING: Final[tuple[Permission, ...]] = ("READ", "WRITE")
@@ -156,7 +158,16 @@ def _refusal(command: Command, state: EntityState, enforcer: Enforcer, context: 
     return context.refusal(_denial(command, state, enforcer, context), _governing(state, context))
 
 
+def _check_sayable(command: Command) -> None:
+    """Raise for what no entity can be told: whoever says it must not learn from the refusal that this one exists."""
+    if isinstance(command.entity_id, PolicyId):
+        served_policy_resource(command.path, command.verb)
+    else:
+        served_resource(command)
+
+
 def _denial(command: Command, state: EntityState, enforcer: Enforcer, context: Context) -> DittoError:
+    _check_sayable(command)
     entity_id = state_id(state)
     if all(_tree(state, enforcer, context, permission).nothing for permission in KNOWING):
         return _not_found(entity_id, ROOT)
@@ -176,6 +187,7 @@ def _not_found(entity_id: EntityId, path: Pointer) -> DittoError:
 
 
 def _policy_gone(command: Command) -> DittoError:
+    _check_sayable(command)
     if command.verb == "retrieve":
         return ThingNotFound(command.entity_id, description=POLICY_GONE)
     return ThingNotModifiable(command.entity_id, description=POLICY_GONE)

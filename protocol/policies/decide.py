@@ -26,7 +26,7 @@ from protocol.errors import (
 from protocol.identifiers import PolicyId
 from protocol.json import MISSING, JsonObject, JsonValue, Missing
 from protocol.pointers import assign, remove, resolve, text
-from protocol.policies.resources import Resource, resource_at
+from protocol.policies.resources import Resource, served
 from protocol.policies.soundness import check_change, check_form
 from protocol.policies.state import PolicyState
 from protocol.policies.token_actions import decide_token_action
@@ -46,10 +46,8 @@ def decide_policy(command: Command, state: PolicyState | None, context: Context)
     """
     if command.verb == "execute":
         return decide_token_action(command, state, context)
-    resource = resource_at(command.path)
+    resource = served(command.path, command.verb)
     policy = None if state is None or state.deleted else state
-    if command.verb not in resource.verbs:
-        raise UnknownCommand(f"{command.verb} of {text(command.path)}")
     match command.verb:
         case "retrieve":
             return _retrieve(command, resource, policy)

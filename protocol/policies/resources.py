@@ -12,7 +12,7 @@ from functools import lru_cache
 from typing import TypeAlias
 
 from protocol import errors
-from protocol.errors import DittoError, UnknownPath
+from protocol.errors import DittoError, UnknownCommand, UnknownPath
 from protocol.json import MISSING, JsonValue, Missing
 from protocol.pointers import Pointer, text
 from protocol.policies import values
@@ -183,3 +183,11 @@ def resource_at(path: Pointer) -> Resource:
     if row is None:
         raise UnknownPath(text(path))
     return row
+
+
+def served(path: Pointer, verb: Verb) -> Resource:
+    """The row of a path, if the verb can be said of it; raises ``UnknownPath`` or ``UnknownCommand``."""
+    resource = resource_at(path)
+    if verb not in resource.verbs:
+        raise UnknownCommand(f"{verb} of {text(path)}")
+    return resource

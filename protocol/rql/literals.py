@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Final, cast
 
+from protocol.durations import UNITS
 from protocol.errors import DittoError
 from protocol.rql.tree import TimeName, TimePlaceholder, Value
 from protocol.wire.timestamps import iso
@@ -29,16 +30,6 @@ _WORDS: Final[dict[str, bool | None]] = {"true": True, "false": False, "null": N
 _NAMED: Final = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
 _ESCAPES: Final = _NAMED | {character: character for character in "\"'\\/"}
 _LONGS: Final = range(-(2**63), 2**63)
-_UNITS: Final = {
-    "ms": timedelta(milliseconds=1),
-    "s": timedelta(seconds=1),
-    "m": timedelta(minutes=1),
-    "h": timedelta(hours=1),
-    "d": timedelta(days=1),
-    "w": timedelta(weeks=1),
-    "mo": timedelta(days=30),
-    "y": timedelta(days=365),
-}
 
 Fault = Callable[[str, int | None], DittoError]
 """Makes the error that says what was expected, and where if that is not the place that the reader has come to."""
@@ -147,9 +138,9 @@ def _placeholder(found: re.Match[str], fault: Fault) -> TimePlaceholder:
     name, sign, amount, unit, cut = found.groups()
     if amount is None:
         return TimePlaceholder(cast("TimeName", name), truncation=cut or "")
-    if int(amount) > MAX_OFFSET // _UNITS[unit]:
+    if int(amount) > MAX_OFFSET // UNITS[unit]:
         raise fault(f"at most {MAX_OFFSET.days} days before or after now", found.start(2))
-    offset = int(amount) * _UNITS[unit] * (-1 if sign == "-" else 1)
+    offset = int(amount) * UNITS[unit] * (-1 if sign == "-" else 1)
     return TimePlaceholder(cast("TimeName", name), f"{sign}{amount}{unit}", offset, cut or "")
 
 

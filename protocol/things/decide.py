@@ -34,7 +34,7 @@ from protocol.things.evolve import changed, size_after
 from protocol.things.json_patch import translated
 from protocol.things.merging import checked_patch, patch_to_record
 from protocol.things.preconditions import CONDITIONS, check_tags
-from protocol.things.resources import Resource, resource_at
+from protocol.things.resources import Resource, served
 from protocol.things.state import ThingState, living
 from protocol.things.values import depth
 from protocol.things.views import absence, view
@@ -46,7 +46,7 @@ def decide(command: Command, state: ThingState | None, context: Context) -> Deci
     ``entities_needed`` tells beforehand what the context must hold. Raises the ``DittoError`` to answer with.
     """
     command = translated(command, state)
-    resource = resource_at(command.path)
+    resource = served(command)
     thing = living(state)
     if conditions.is_conditional(command):
         conditions.check(command, thing, context)
@@ -60,7 +60,7 @@ def decide(command: Command, state: ThingState | None, context: Context) -> Deci
         case "merge":
             return _merge(command, resource, thing, context)
         case "delete":
-            return _delete(command, resource, thing)
+            return _delete(command, thing)
         case "execute":
             raise UnknownPath(text(command.path))
         case _:
@@ -88,8 +88,12 @@ def _retrieve(command: Command, resource: Resource, thing: ThingState | None, co
 
 
 def _readable_policy(thing: ThingState, context: Context) -> JsonObject | None:
-    """What the caller may read of the thing's policy; it has a permission of its own."""
-    policy = None if thing.policy_id is None else context.policy(thing.policy_id)
+    """What the caller may read of the thing's policy; it has a permission of its own.
+
+    Which policy that is does not depend on whether the caller may read the thing's ``policyId``.
+    """
+    policy_id = thing.policy_id if context.governing is None else context.governing
+    policy = None if policy_id is None else context.policy(policy_id)
     if policy is None:
         return None
     readable = context.enforcer_of(policy).tree(context.subjects, "READ", "policy")
@@ -193,9 +197,7 @@ def _spared(command: Command, thing: ThingState, context: Context) -> Callable[[
     return partial(conditions.without, places=places, drop_emptied=context.limits.drop_emptied)
 
 
-def _delete(command: Command, resource: Resource, thing: ThingState | None) -> Decision:
-    if resource.not_deletable is not None:
-        raise resource.not_deletable(command.entity_id)
+def _delete(command: Command, thing: ThingState | None) -> Decision:
     thing = _existing(command, thing)
     if isinstance(resolve(thing.document, command.path), Missing):
         raise absence(thing, command.path)

@@ -13,7 +13,7 @@ from protocol import errors
 from protocol.errors import NotFound, NotModifiable, ThingPolicyIdNotDeletable
 from protocol.json import JsonValue
 from protocol.pointers import Pointer, text
-from protocol.signals import Verb
+from protocol.signals import Command, Verb
 from protocol.things import values
 from protocol.things.values import Also, Check, Known
 
@@ -186,3 +186,11 @@ def resource_at(path: Pointer) -> Resource:
     if node.row is None:
         raise errors.UnknownPath(text(path))
     return node.row
+
+
+def served(command: Command) -> Resource:
+    """The row of a command's path; raises ``UnknownPath``, or the error for what can never be deleted."""
+    resource = resource_at(command.path)
+    if command.verb == "delete" and resource.not_deletable is not None:
+        raise resource.not_deletable(command.entity_id)
+    return resource

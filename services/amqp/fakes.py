@@ -48,10 +48,16 @@ class ScriptedCommanding:
         self.submissions: list[Submission] = []
 
     def submit(
-        self, signal: Signal, auth: AuthContext, *, command_id: str | None = None, edge: str = "internal"
+        self,
+        signal: Signal,
+        auth: AuthContext,
+        *,
+        command_id: str | None = None,
+        edge: str = "internal",
+        ordered: bool = False,
     ) -> asyncio.Future[Response]:
         """See ``Commanding.submit``."""
-        submission = Submission(signal, auth, f"{command_id}" if edge else None)
+        submission = Submission(signal, auth, f"{command_id}" if edge and ordered else None)
         self.submissions.append(submission)
         match self.answer(submission):
             case Response() as response:

@@ -52,7 +52,13 @@ class Submits(Protocol):
     """The part of ``services.commanding.Commanding`` that is used here."""
 
     def submit(
-        self, signal: Signal, auth: AuthContext, *, command_id: str | None = None, edge: str = "internal"
+        self,
+        signal: Signal,
+        auth: AuthContext,
+        *,
+        command_id: str | None = None,
+        edge: str = "internal",
+        ordered: bool = False,
     ) -> asyncio.Future[Response]:
         """Take a signal; see ``Commanding.submit``."""
         ...
@@ -201,7 +207,9 @@ class Intake:
                 case SubscribeToSearch() | RequestPages() | CancelSearch():
                     future = self._searched(request, signal)
                 case _:
-                    future = self._commanding.submit(signal, request.auth, command_id=request.command_id, edge=EDGE)
+                    future = self._commanding.submit(
+                        signal, request.auth, command_id=request.command_id, edge=EDGE, ordered=True
+                    )
         except DittoError as error:
             self._refused(request, error)
             return

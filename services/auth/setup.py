@@ -8,7 +8,8 @@ from services.auth.authentication import Authentication, Authenticator
 from services.auth.basic import BasicUsers
 from services.auth.bearer import BearerTokens
 from services.auth.pre_authenticated import PreAuthenticated
-from services.settings import DEVOPS_USER, Settings
+from services.setting_values import DEVOPS_USER
+from services.settings import Settings
 
 
 def api_authentication(settings: Settings) -> Authentication:

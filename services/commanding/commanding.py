@@ -137,15 +137,23 @@ class Commanding:
         await self.stop(self._limits.stop_seconds)
 
     def submit(
-        self, signal: Signal, auth: AuthContext, *, command_id: str | None = None, edge: str = "internal"
+        self,
+        signal: Signal,
+        auth: AuthContext,
+        *,
+        command_id: str | None = None,
+        edge: str = "internal",
+        ordered: bool = False,
     ) -> asyncio.Future[Response]:
         """Take a signal; its future is done at once when memory can answer exactly.
 
         The future fails with the ``DittoError`` to print. Cancelling it withdraws a command that is not yet part of an
-        append and otherwise only drops the answer. ``edge`` is a metrics label (``http``, ``amqp``).
+        append and otherwise only drops the answer. ``edge`` is a metrics label (``http``, ``amqp``). ``ordered`` is for
+        who submits again what could not be executed (503): until the submitter has heard of that, no ordered command
+        about the same entity is executed either, so that none overtakes it.
         Raises ``Overloaded`` (503, header ``retry-after``) when too much is waiting, ``Stopping`` during shutdown.
         """
-        return self._take(signal, auth, command_id, edge).future
+        return self._take(signal, auth, command_id, edge, ordered=ordered).future
 
     async def execute(
         self,
@@ -211,7 +219,9 @@ class Commanding:
         for pending in self._ledger.open():
             self._ledger.close(pending, OutcomeUnknown() if pending.taken else Stopping())
 
-    def _take(self, signal: Signal, auth: AuthContext, command_id: str | None, edge: str) -> Pending:
+    def _take(
+        self, signal: Signal, auth: AuthContext, command_id: str | None, edge: str, *, ordered: bool = False
+    ) -> Pending:
         if self._stopping:
             raise Stopping
         future: asyncio.Future[Response] = self._loop.create_future()
@@ -221,6 +231,7 @@ class Commanding:
             return self._check(checking(signal, auth, edge, future, self._loop.time()))
         stream = stream_name(signal.entity_id)
         pending = Pending(signal, auth, command_id, edge, stream, future, self._loop.time())
+        pending.ordered = ordered
         if signal.verb != "retrieve" or self._ledger.busy(stream):
             self._enter(pending, changing=True)
             self._writes.put(pending)

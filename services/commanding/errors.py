@@ -55,6 +55,17 @@ class Contested(GatewayServiceUnavailable):
         )
 
 
+class HeldBack(GatewayServiceUnavailable):
+    """An ordered command about the same entity could not be executed yet, and this one must not overtake it."""
+
+    def __init__(self, entity_id: str) -> None:
+        super().__init__(
+            f"A command for '{entity_id}' before this one could not be executed yet.",
+            "Nothing was changed. Try again in a moment, after that command.",
+            retry_after=RETRY_SECONDS,
+        )
+
+
 class OutcomeUnknown(GatewayServiceUnavailable):
     """The store was lost during the append and did not come back in time.
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+import sys
 from collections.abc import Callable
+from typing import Final
 
 from eventstore.events import StreamName
 from protocol.errors import DittoError
@@ -10,15 +13,23 @@ from protocol.signals import Response
 from services.commanding.pending import DONE, FAILED, REFUSED, WITHDRAWN, Answer, Outcome, Pending
 from services.metrics import Metrics
 
+EVERYTHING: Final = sys.maxsize
+
 
 class Ledger:
-    """The commands that were taken and not answered yet."""
+    """The commands that were taken and not answered yet.
+
+    Also keeps ordered commands in order when one of them fails and will come again: whatever of the same entity was
+    taken behind it must not take effect before it (``fail``, ``is_cut_off``).
+    """
 
     def __init__(self, *, metrics: Metrics, time: Callable[[], float]) -> None:
         self.metrics = metrics
         self._time = time
         self._open: set[Pending] = set()
         self._busy: dict[StreamName, int] = {}
+        self._serial = 0
+        self._cut: dict[StreamName, int] = {}
 
     def __len__(self) -> int:
         return len(self._open)
@@ -30,6 +41,8 @@ class Ledger:
     def enter(self, pending: Pending, *, changing: bool) -> None:
         """A command is on its way; if it may change its entity, others about this entity have to stay behind it."""
         self._open.add(pending)
+        self._serial += 1
+        pending.serial = self._serial
         if changing:
             pending.changing = True
             self._busy[pending.stream] = self._busy.get(pending.stream, 0) + 1
@@ -39,6 +52,24 @@ class Ledger:
         if pending in self._open:
             self._leave(pending)
             self.answer(pending, answer, outcome)
+
+    def fail(self, pending: Pending, trouble: DittoError) -> None:
+        """Answer a command that could not be executed now, for no fault of its own.
+
+        An ordered one cuts off the ordered ones behind it, up to those that are taken before its submitter hears of the
+        failure: callbacks of a future run in the order in which they were scheduled, and what is scheduled here runs
+        after them.
+        """
+        if pending not in self._open:
+            return
+        self.close(pending, trouble)
+        if pending.ordered:
+            self._cut[pending.stream] = EVERYTHING
+            asyncio.get_running_loop().call_soon(self._end_cut, pending.stream)
+
+    def is_cut_off(self, pending: Pending) -> bool:
+        """Whether an ordered command before this one failed, so that it has to fail, too."""
+        return pending.ordered and pending.serial <= self._cut.get(pending.stream, 0)
 
     def withdraw(self, pending: Pending) -> None:
         """Nobody waits for the command any more, and it has not been part of an append."""
@@ -67,6 +98,14 @@ class Ledger:
             self._busy[pending.stream] = left
         else:
             del self._busy[pending.stream]
+            if self._cut and self._cut.get(pending.stream) != EVERYTHING:
+                self._cut.pop(pending.stream, None)
+
+    def _end_cut(self, stream: StreamName) -> None:
+        if stream in self._busy:
+            self._cut[stream] = self._serial
+        else:
+            self._cut.pop(stream, None)
 
 
 def placed(response: Response, position: int) -> Response:

@@ -23,7 +23,20 @@ WITHDRAWN: Final[Outcome] = "withdrawn"
 class Pending:
     """A command and its future. Made per command on the hot path, hence a plain class with slots."""
 
-    __slots__ = ("attempts", "auth", "changing", "command", "command_id", "edge", "future", "since", "stream", "taken")
+    __slots__ = (
+        "attempts",
+        "auth",
+        "changing",
+        "command",
+        "command_id",
+        "edge",
+        "future",
+        "ordered",
+        "serial",
+        "since",
+        "stream",
+        "taken",
+    )
 
     def __init__(
         self,
@@ -45,6 +58,8 @@ class Pending:
         self.attempts = 0
         self.taken = False
         self.changing = False
+        self.ordered = False
+        self.serial = 0
 
     def answer(self, answer: Answer) -> None:
         """Resolve the future; nobody may be waiting for it any more."""

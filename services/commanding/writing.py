@@ -12,7 +12,7 @@ from protocol.errors import DittoError, JsonInvalid
 from protocol.json import Missing
 from services.commanding.appending import Appender
 from services.commanding.draft import Draft, Effect, Verdict
-from services.commanding.errors import Contested, OutcomeUnknown, StoreDown
+from services.commanding.errors import Contested, HeldBack, OutcomeUnknown, StoreDown
 from services.commanding.ledger import Ledger, placed
 from services.commanding.limits import CommandingLimits
 from services.commanding.loading import States
@@ -69,12 +69,21 @@ class Writer:
     def _give_up(self, group: list[Pending], reason: type[StoreDown | OutcomeUnknown]) -> None:
         """The store is gone. Only for what was part of the lost append is the outcome unknown."""
         for pending in group:
-            self._ledger.close(pending, reason() if pending.taken else StoreDown())
+            self._ledger.fail(pending, reason() if pending.taken else StoreDown())
 
-    def _is_over(self, pending: Pending) -> bool:
-        """Whether nobody waits any more, or the answer is known from the first time."""
+    def _is_withdrawn(self, pending: Pending) -> bool:
+        """Whether nobody waits any more, or one that has to come before it failed."""
         if pending.future.done():
             self._ledger.withdraw(pending)
+            return True
+        if self._ledger.is_cut_off(pending):
+            self._ledger.fail(pending, HeldBack(pending.command.entity_id))
+            return True
+        return False
+
+    def _is_over(self, pending: Pending) -> bool:
+        """Whether the command is not to be executed any more, or the answer is known from the first time."""
+        if self._is_withdrawn(pending):
             return True
         if pending.command_id is None:
             return False
@@ -90,8 +99,7 @@ class Writer:
         while missing := {stream for pending in todo for stream in draft.missing(pending)}:
             await self._learn(draft, missing)
         for pending in todo:
-            if pending.future.done():
-                self._ledger.withdraw(pending)
+            if self._is_withdrawn(pending):
                 continue
             while missing := set(draft.take(pending)):
                 await self._learn(draft, missing)
@@ -192,7 +200,7 @@ class Writer:
         pending.attempts += 1
         if pending.attempts < self._limits.attempts_max:
             return False
-        self._ledger.close(pending, Contested(pending.command.entity_id, pending.attempts))
+        self._ledger.fail(pending, Contested(pending.command.entity_id, pending.attempts))
         return True
 
     def _answer_again(self, effect: Effect, event: RecordedEvent) -> None:

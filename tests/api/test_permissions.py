@@ -115,6 +115,32 @@ async def test_who_may_not_read_the_policy_hears_the_answer_without_the_reasons(
     ]
 
 
+async def test_the_policy_is_shown_to_whoever_may_read_it_also_without_the_things_policy_id(farm: Client) -> None:
+    clerk = {
+        "subjects": {"nginx:cleo": {"type": "t"}},
+        "resources": {key: {"grant": ["READ"], "revoke": []} for key in ("thing:/attributes", "policy:/imports")},
+    }
+    await farm("PUT", "/api/2/policies/farm.one:p/entries/clerk", clerk)
+    cleo = {"x-ditto-pre-authenticated": "nginx:cleo"}
+    shown = await farm("GET", "/api/2/things/farm.one:t?fields=policyId,_policy", headers=cleo, auth={})
+    assert shown.json == {"_policy": {"policyId": "farm.one:p", "imports": {"farm.one:base": {}}}}
+    bob = await farm("GET", "/api/2/things/farm.one:t?fields=_policy", headers=BOB, auth={})
+    assert bob.json == {}
+
+
+async def test_the_key_of_a_resource_in_a_policy_is_one_key(farm: Client) -> None:
+    key = "policy:/entries/owner/resources/thing:/attributes/a"
+    watcher = {"subjects": {"nginx:bob": {"type": "t"}}, "resources": {key: {"grant": ["READ"], "revoke": []}}}
+    await farm("PUT", "/api/2/policies/farm.one:p/entries/watcher", watcher)
+    questions = {
+        "granted": check(key, "farm.one:p", "READ"),
+        "beside": check(f"{key}/b", "farm.one:p", "READ"),
+        "slash": check("policy:/entries/owner/resources/thing:/", "farm.one:p", "READ"),
+    }
+    reply = await farm("POST", CHECK, questions, BOB, auth={})
+    assert reply.json == {"granted": True, "beside": False, "slash": False}
+
+
 WRONG: list[tuple[Any, int, str]] = [
     ([], 400, "json.format.invalid"),
     ({"q": 1}, 400, "json.format.invalid"),

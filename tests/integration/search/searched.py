@@ -7,15 +7,15 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import orjson
-from sqlalchemy import Select, delete
+from sqlalchemy import delete
 from sqlalchemy import table as sql_table
 
 from eventstore.events import RecordedEvent, StreamName
 from eventstore.pool import Pool
-from projections.search.paging import Order, Place, complete
+from projections.search.binding import Given
+from projections.search.paging import Order, Pages, Place, complete
 from projections.search.projection import SearchProjection
-from projections.search.reader import Hits, Question, SearchReader, written
-from projections.statements import Connection
+from projections.search.reader import Hits, Question, SearchReader
 from protocol.json import JsonObject, JsonValue
 from protocol.rql.parsing import parse_query
 from protocol.rql.tree import Property, Query
@@ -76,12 +76,10 @@ class Searched:
     def recorded(self, *changes: tuple[str, str, str, object]) -> list[RecordedEvent]:
         return [self._recorded(*change) for change in changes]
 
-    async def plans(self, rql: str | None, sort: str) -> list[list[str]]:
-        """The plans of the statements that a page takes."""
-        orders = complete(_orders(sort))
-        async with self.pool.acquire() as connection:
-            statements = await self.reader.statements(connection, question(rql), orders)
-            return [await explained(connection, statement) for statement in statements]
+    async def plan(self, rql: str | None, sort: str) -> list[str]:
+        """The lines of the plan for a page of 25."""
+        given = Given(subjects=(ALICE,), most=26)
+        return await self.reader.plan(question(rql), Pages(complete(_orders(sort))), given)
 
     async def find(
         self, rql: str | Query | None = None, *, by: tuple[str, ...] = (ALICE,), sort: str = ""
@@ -124,12 +122,6 @@ class Searched:
 
 def _orders(sort: str) -> list[Order]:
     return [Order(Property(tuple(part[1:].split("/"))), descending=part[0] == "-") for part in sort.split(",") if part]
-
-
-async def explained(connection: Connection, asked: Select[Any]) -> list[str]:
-    """The lines of a statement's plan for a page of 25."""
-    text, values = written(asked.limit(26))
-    return [row[0] for row in await connection.fetch("EXPLAIN " + text, *values)]
 
 
 def question(

@@ -10,7 +10,6 @@ false where the property is absent. What differs by design is left out of what i
 
 from __future__ import annotations
 
-import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -95,9 +94,6 @@ def policies(draw: st.DrawFn) -> list[JsonObject]:
     return [first, second]
 
 
-# Takes from ten seconds to more than its two minutes, as the queries come that are drawn: composing their SQL is slow.
-# It belongs back into the suite when that is mended.
-@pytest.mark.soak
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     documents=st.lists(things, min_size=1, max_size=4),

@@ -52,6 +52,8 @@ ROOMS: tuple[JsonObject, ...] = (
         ('like(attributes/room,"%")', ""),
         ('like(attributes/floor,"*")', "c"),
         ('ilike(attributes/room,"LIVING?ROOM*")', "bc"),
+        ('not(ilike(attributes/room,"LIVING?ROOM*"))', "ad"),
+        ('not(ilike(thingId,"FARM:*"))', "d"),
         ('eq(attributes/tags,"x")', "a"),
         ("eq(attributes/tags,true)", "a"),
         ('eq(attributes/tags/deep,"y")', "a"),

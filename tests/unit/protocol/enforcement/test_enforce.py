@@ -196,3 +196,21 @@ def test_the_past_is_for_those_who_may_read_all_of_it_today() -> None:
 
     assert (may("owner"), may("reader"), may("hidden"), may("stranger")) == (True, True, False, False)
     assert (may("device", "/features/f/properties/p"), may("hidden", "/attributes")) == (True, False)
+
+
+@pytest.mark.parametrize("who", ["stranger", "device"])
+@pytest.mark.parametrize(
+    ("entity_id", "verb", "path", "code"),
+    [
+        (PUMP, "modify", "/nothing", "protocoladapter:unknown.path"),
+        (PUMP, "delete", "/policyId", "things:policyId.notdeletable"),
+        (P1, "modify", "/nothing", "protocoladapter:unknown.path"),
+        (P1, "delete", "/entries", "protocoladapter:unknown.command"),
+    ],
+)
+def test_what_cannot_be_said_of_any_entity_does_not_tell_whether_this_one_exists(
+    who: str, entity_id: ThingId | PolicyId, verb: Verb, path: str, code: str
+) -> None:
+    assert asked(context(who), verb, path, 1, entity_id=entity_id) == (code, 400)
+    if entity_id == PUMP:
+        assert asked(context(who, None), verb, path, 1, entity_id=entity_id) == (code, 400)

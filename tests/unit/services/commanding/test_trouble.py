@@ -4,9 +4,10 @@ import asyncio
 
 import pytest
 
-from services.commanding.errors import Contested, OutcomeUnknown, Overloaded, Stopping
+from services.commanding.errors import Contested, OutcomeUnknown, Overloaded, Stopping, StoreDown
 from services.commanding.limits import CommandingLimits
 from tests.unit.services.commanding.stage import ALICE, WELL, Stage, create, get, outcome, put, until
+from tests.unit.services.commanding.troubled import Trouble
 
 
 async def test_a_command_overtaken_by_another_process_is_decided_again_on_what_that_left() -> None:
@@ -139,3 +140,52 @@ async def test_the_bound_counts_everything_that_waits() -> None:
         with pytest.raises(Overloaded):
             service.submit(create(), ALICE)
         assert [await outcome(future) for future in taken] == ["things:thing.notfound", 201]
+
+
+@pytest.mark.parametrize("trouble", [["down"], ["lost before", *["down"] * 20]])
+async def test_nothing_ordered_overtakes_a_command_that_could_not_be_executed(trouble: list[Trouble]) -> None:
+    stage = Stage()
+    async with stage.service() as service:
+        stage.store.troubles.extend(trouble)
+        first = service.submit(create(), ALICE, ordered=True)
+        await until(lambda: stage.store.groups == [1])
+        behind = [service.submit(put("a", number), ALICE, ordered=True) for number in range(3)]
+        aside = service.submit(create(WELL), ALICE, ordered=True)
+        late = []
+        first.add_done_callback(lambda _: late.append(service.submit(put("b", 1), ALICE, ordered=True)))
+        first_outcome = await outcome(first)
+        stage.store.troubles.clear()
+        assert [first_outcome, *[await outcome(future) for future in (*behind, *late)]] == [StoreDown.code] * 5
+        assert await outcome(aside) == 201
+        again = [service.submit(each, ALICE, ordered=True) for each in (create(), *(put("a", n) for n in range(3)))]
+        assert [await outcome(future) for future in again] == [201, 201, 204, 204]
+        assert (await service.execute(get("/attributes/a"), ALICE)).value == 2
+
+
+async def test_a_command_that_is_not_ordered_waits_for_nobody() -> None:
+    stage = Stage()
+    async with stage.service() as service:
+        await service.execute(create(), ALICE)
+        stage.store.troubles.append("down")
+        first = service.submit(put("a", 1), ALICE, ordered=True)
+        await until(lambda: len(stage.store.groups) == 2)
+        other = service.submit(put("a", 2), ALICE)
+        assert [await outcome(first), await outcome(other)] == [StoreDown.code, 201]
+
+
+async def test_ordered_commands_fall_behind_one_that_others_were_faster_than() -> None:
+    stage = Stage(limits=CommandingLimits(attempts_max=1))
+    async with stage.service() as here, stage.service() as there:
+        await here.execute(create(), ALICE)
+        stage.store.gate.clear()
+        blocker = here.submit(put("x", 1), ALICE)
+        await until(lambda: stage.store.waiting == 1)
+        contested = [here.submit(put("a", number), ALICE, ordered=True) for number in range(3)]
+        there_too = there.submit(put("a", 9), ALICE)
+        await until(lambda: stage.store.waiting == 2)
+        stage.store.gate.set()
+        results = [await outcome(future) for future in (*contested, blocker, there_too)]
+        codes = {Contested.code, 201, 204}
+        assert set(results) <= codes
+        refused = [result == Contested.code for result in results[:3]]
+        assert refused == sorted(refused), "what comes behind a refused command is refused, too"

@@ -1,0 +1,123 @@
+"""The kinds of values that a setting may have, and how each is read from the text of a variable."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Annotated, Final
+
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
+from pydantic_settings import NoDecode
+
+from protocol.durations import parse_duration
+from protocol.errors import JsonInvalid, PlaceholderNotResolvable, PolicySubjectIdInvalid, TimeoutInvalid
+from protocol.json import parse
+from protocol.placeholders import expand
+from protocol.policies.values import check_subject_id
+from services.auth.issuers import Issuer
+
+DEVOPS_USER: Final = "devops"
+AMQP_OFF: Final = "off"
+NAMESPACE: Final = r"^[a-zA-Z]\w*([.-][a-zA-Z]\w*)*$"
+
+
+def _comma_list(value: object) -> object:
+    if isinstance(value, str):
+        return tuple(part.strip() for part in value.split(",") if part.strip())
+    return value
+
+
+def _users(value: object) -> object:
+    """Read ``user:password,user:password``; a password may hold colons but no comma."""
+    if not isinstance(value, str):
+        return value
+    users: dict[str, SecretStr] = {}
+    for number, part in enumerate(filter(None, (part.strip() for part in value.split(","))), start=1):
+        user, colon, password = part.partition(":")
+        if not (user and colon and password):
+            raise ValueError(f"user number {number} is not written as user:password")
+        if user in users or user == DEVOPS_USER:
+            raise ValueError(f"user number {number} has a name that is taken")
+        users[user] = SecretStr(password)
+    return users
+
+
+def _url_of(*schemes: str) -> AfterValidator:
+    def check(url: SecretStr) -> SecretStr:
+        scheme, separator, _ = url.get_secret_value().partition("://")
+        if not separator or scheme not in schemes:
+            raise ValueError("must begin with " + " or ".join(f"{scheme}://" for scheme in schemes))
+        return url
+
+    return AfterValidator(check)
+
+
+def _amqp_url(url: SecretStr) -> SecretStr:
+    text = url.get_secret_value()
+    if text != AMQP_OFF and not text.startswith(("amqp://", "amqps://")):
+        raise ValueError("must begin with amqp:// or amqps://, or be the word off")
+    return url
+
+
+def _duration(value: object) -> object:
+    """Read ``90``, ``500ms``, ``15m``, ``4h``; anything else is left to be read as ISO 8601."""
+    if isinstance(value, str):
+        try:
+            return parse_duration(value)
+        except TimeoutInvalid:
+            return value
+    return value
+
+
+Duration = Annotated[timedelta, BeforeValidator(_duration), Field(ge=timedelta())]
+Granule = Annotated[timedelta, BeforeValidator(_duration), Field(ge=timedelta(milliseconds=1))]
+
+
+def _json_object(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    try:
+        return parse(value)
+    except JsonInvalid:
+        raise ValueError("is not written as a JSON object") from None
+
+
+def _different_issuers(issuers: dict[str, Issuer]) -> dict[str, Issuer]:
+    if "twinlog" in issuers:
+        raise ValueError("the key twinlog is taken: it is how the service names itself")
+    names = [name for issuer in issuers.values() for name in issuer.names]
+    if len(set(names)) != len(names):
+        raise ValueError("an issuer is listed under two keys")
+    return issuers
+
+
+def _integration_subject(template: str) -> str:
+    def anything(name: str) -> tuple[str, ...]:
+        return (name,)
+
+    try:
+        (example,) = expand(template, {"policy-entry": anything, "jwt": anything, "header": anything})
+        check_subject_id(example)
+    except (PlaceholderNotResolvable, PolicySubjectIdInvalid) as error:
+        raise ValueError(
+            "must be issuer:subject and may hold policy-entry:label, jwt:<claim>, header:<name>"
+        ) from error
+    return template
+
+
+Users = Annotated[dict[str, SecretStr], NoDecode, BeforeValidator(_users)]
+Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_comma_list)]
+Issuers = Annotated[
+    dict[Annotated[str, Field(pattern=r"^[a-zA-Z0-9][a-zA-Z0-9._-]{0,63}$")], Issuer],
+    NoDecode,
+    BeforeValidator(_json_object),
+    AfterValidator(_different_issuers),
+]
+DatabaseUrl = Annotated[SecretStr, _url_of("postgresql", "postgres")]
+AmqpUrl = Annotated[SecretStr, AfterValidator(_amqp_url)]
+Port = Annotated[int, Field(ge=0, le=65_535)]
+Count = Annotated[int, Field(ge=1)]
+Rate = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Seconds = Annotated[float, Field(gt=0)]
+Name = Annotated[str, Field(min_length=1, max_length=255)]
+Namespace = Annotated[str, Field(pattern=NAMESPACE)]
+SubjectTemplate = Annotated[str, AfterValidator(_integration_subject)]
