@@ -93,6 +93,7 @@ def open_broker(
         prefetch=settings.amqp_prefetch,
         acknowledging=announcing.acknowledging,
         searches=searches,
+        index=searching,
     )
     publisher = EventPublisher(
         link_of(url, topology, "events", meters),

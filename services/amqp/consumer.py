@@ -11,15 +11,17 @@ import structlog
 from aiormq.abc import AbstractChannel, AbstractConnection, DeliveredMessage
 from pamqp.commands import Basic
 
+from services.amqp.acknowledges import Acknowledges, NobodyAsked
 from services.amqp.channels import ConsumingChannel, Outbox
 from services.amqp.connection import Link, SessionEnded
 from services.amqp.dead_letters import DeadLetters
 from services.amqp.identity import Identity
-from services.amqp.intake import Acknowledges, Intake, NobodyAsked, Patience, Submits
+from services.amqp.intake import Intake, Patience, Submits
 from services.amqp.mapper import Mapper
 from services.amqp.meters import Meters
 from services.amqp.replies import ExchangeReplies, Replies
 from services.amqp.searches import SearchEdge
+from services.outcomes import Index
 
 log = structlog.get_logger(__name__)
 
@@ -44,6 +46,7 @@ class CommandConsumer:
         patience: Patience | None = None,
         acknowledging: Acknowledges | None = None,
         searches: SearchEdge | None = None,
+        index: Index | None = None,
     ) -> None:
         self.link = link
         self._commanding = commanding
@@ -55,6 +58,7 @@ class CommandConsumer:
         self._patience = patience or Patience()
         self._acknowledging = acknowledging or NobodyAsked()
         self._searches = searches
+        self._index = index
         self._running: asyncio.Future[None] | None = None
         self._stopping = asyncio.Event()
         self._consuming = False
@@ -99,6 +103,8 @@ class CommandConsumer:
             patience=self._patience,
             name=uuid.uuid4().hex,
             searches=self._searches,
+            index=self._index,
+            held_max=self._prefetch // 2,
         )
         consuming = ConsumingChannel(channel, outbox, intake.deliver)
         exchanges = ExchangeReplies(connection, outbox)

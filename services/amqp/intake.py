@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Final, Protocol
@@ -12,6 +12,7 @@ from typing import Final, Protocol
 import structlog
 
 from eventstore.errors import StoreUnavailable
+from protocol.acknowledgements import Outcome
 from protocol.enforcement.auth import AuthContext
 from protocol.errors import (
     DittoError,
@@ -20,9 +21,11 @@ from protocol.errors import (
     InternalError,
     SignalUnsupported,
 )
+from protocol.identifiers import ThingId
 from protocol.signals import (
     Acknowledgement,
     CancelSearch,
+    Command,
     Incoming,
     RequestPages,
     Response,
@@ -30,6 +33,8 @@ from protocol.signals import (
     Signal,
     SubscribeToSearch,
 )
+from services.amqp.acknowledges import Acknowledges
+from services.amqp.awaiting import Awaiting
 from services.amqp.careful import unreadable
 from services.amqp.channels import ConsumingChannel, Delivery
 from services.amqp.connection import Backoff
@@ -42,10 +47,14 @@ from services.amqp.requests import Request
 from services.amqp.searches import Searches
 from services.amqp.settlement import Settlement
 from services.amqp.verdicts import Verdict, verdict
+from services.expectations import Expectation, of_change
+from services.outcomes import Index
 
 log = structlog.get_logger(__name__)
 
 EDGE: Final = "amqp"
+_EXPECTING: Final = frozenset({"requested-acks", "timeout"})
+"""Headers that say what is to be waited for; without them it is the change alone."""
 
 
 class Submits(Protocol):
@@ -62,30 +71,6 @@ class Submits(Protocol):
     ) -> asyncio.Future[Response]:
         """Take a signal; see ``Commanding.submit``."""
         ...
-
-
-class Acknowledges(Protocol):
-    """Whoever asked for acknowledgements."""
-
-    def submit(self, acknowledgement: Acknowledgement, auth: AuthContext) -> asyncio.Future[Response]:
-        """Take an acknowledgement; done when it is recorded, or when it turned out that nobody waits for it."""
-        ...
-
-
-class NobodyAsked:
-    """Takes acknowledgements where none are ever asked for: they are ignored, as Ditto ignores those not awaited."""
-
-    def submit(self, acknowledgement: Acknowledgement, auth: AuthContext) -> asyncio.Future[Response]:
-        """See ``Acknowledges``."""
-        del auth
-        future: asyncio.Future[Response] = asyncio.get_running_loop().create_future()
-        future.set_result(taken(acknowledgement))
-        return future
-
-
-def taken(acknowledgement: Acknowledgement) -> Response:
-    """That an acknowledgement needs no further attention; nobody is told."""
-    return Response(entity_id=acknowledgement.entity_id, verb="modify", path=(), status=204)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,10 +100,14 @@ class Intake:
         patience: Patience,
         name: str,
         searches: Searches | None = None,
+        index: Index | None = None,
+        held_max: int = 1,
     ) -> None:
+        """``index`` is asked for ``search-persisted``; at most ``held_max`` deliveries wait for it unacknowledged."""
         self._commanding = commanding
         self._acknowledging = acknowledging
         self._searches = searches
+        self._awaiting = Awaiting(index, self._acknowledged, held_max=held_max)
         self._mapper = mapper
         self._identity = identity
         self._dead_letters = dead_letters
@@ -165,6 +154,7 @@ class Intake:
         while self._in_flight or self._putting:
             self._idle.clear()
             await self._idle.wait()
+        await self._awaiting.stop()
         self._flush()
 
     def close(self) -> None:
@@ -173,6 +163,7 @@ class Intake:
         self._acknowledge = _nothing
         self._replies = None
         self._cancel_timers()
+        self._awaiting.close()
         for task in self._putting:
             task.cancel()
 
@@ -190,6 +181,8 @@ class Intake:
             signal = self._mapper.read(request)
             request.auth = self._identity.authenticate(user_id)
             self._identity.authorize(user_id, signal)
+            if not _EXPECTING.isdisjoint(request.headers):
+                self._expect(request, signal)
         except DittoError as error:
             self._refused(request, error)
         except Exception as error:  # the outermost loop of this edge: a bug must not stop the queue
@@ -197,6 +190,12 @@ class Intake:
             self._put_aside(request, InternalError(f"The message could not be read: {error!r}"))
         else:
             self._submit(request, signal)
+
+    def _expect(self, request: Request, signal: Incoming) -> None:
+        """Note what a change of a thing wants to be waited for; nothing else can be waited for."""
+        if isinstance(signal, Command) and signal.verb != "retrieve" and isinstance(signal.entity_id, ThingId):
+            request.expectation = of_change(request.headers)
+            request.began = self._loop.time()
 
     def _submit(self, request: Request, signal: Incoming) -> None:
         try:
@@ -241,11 +240,31 @@ class Intake:
             self._refused(request, _ditto(error))
             return
         self._failures = 0
-        address, response = request.reply_address, future.result()
-        if address is None or response is None:
+        address, response, expectation = request.reply_address, future.result(), request.expectation
+        if expectation is not None and response is not None and expectation.foreign_labels:
+            self._await(request, response, expectation)
+        elif address is None or response is None:
             self._settle(request)
         else:
             self._answer(request, address, response)
+
+    def _await(self, request: Request, response: Response, expectation: Expectation) -> None:
+        if self._awaiting.start(request, response, expectation):
+            self._settlement.hold(request.delivery.tag)
+            self._flush_soon()
+        else:
+            self._settle(request)
+
+    def _acknowledged(self, request: Request, outcomes: Mapping[str, Outcome], /, *, held: bool) -> None:
+        """Answer a command whose acknowledgements are there or missing; its effect has been durable all along."""
+        address = request.reply_address
+        then = partial(self._settle, request) if held else _done
+        if address is None or self._replies is None:
+            then()
+            return
+        body = self._mapper.outcomes(request, outcomes)
+        self._meters.replied()
+        self._replies.send(request, address, self._mapper.content_type, body, then)
 
     def _refused(self, request: Request, error: DittoError) -> None:
         address = request.reply_address
@@ -361,6 +380,10 @@ class Intake:
 def _check_properties(delivery: Delivery) -> None:
     if unreadable(delivery.properties):
         raise HeaderInvalid("properties", "properties that AMQP 0-9-1 allows")
+
+
+def _done() -> None:
+    """Nothing is left to do for a delivery that has been acknowledged."""
 
 
 def _nothing(_: int, *, multiple: bool) -> None:

@@ -17,6 +17,7 @@ from protocol.signals import (
 )
 from protocol.wire.topics import Topic
 from services.amqp.channels import Delivery
+from services.expectations import Expectation
 
 _NO: Final = (False, "false")
 """Not wanted, as a boolean and as text, for the headers of a message that could not be read to its end."""
@@ -29,7 +30,8 @@ _ANSWERED_OTHERWISE: Final = (Acknowledgement, SubscribeToSearch, RequestPages, 
 class Request:
     """What is known so far of what a delivery asks for; a message that cannot be read stays without ``signal``.
 
-    ``headers`` are those of the envelope over those of the message. ``attempts`` counts failed tries.
+    ``headers`` are those of the envelope over those of the message. ``attempts`` counts failed tries. ``expectation``
+    is what is to be waited for, if the command says anything about that, and ``began`` when the waiting began.
     """
 
     delivery: Delivery
@@ -39,6 +41,8 @@ class Request:
     signal: Incoming | None = None
     auth: AuthContext = NOBODY
     attempts: int = 0
+    began: float = 0.0
+    expectation: Expectation | None = None
 
     @property
     def query(self) -> bool:
@@ -50,6 +54,8 @@ class Request:
     def reply_address(self) -> str | None:
         """Where the answer goes; None if nobody waits for one, as for that to an acknowledgement."""
         headers = self.headers
+        if self.expectation is not None and not self.expectation.response_required:
+            return None
         if isinstance(self.signal, _ANSWERED_OTHERWISE) or headers.get("response-required") in _NO:
             return None
         address = headers.get("reply-to")

@@ -21,6 +21,7 @@ from services.amqp.meters import Meters
 from services.amqp.searches import SearchEdge
 from services.amqp.topology import Topology
 from services.metrics import Metrics
+from services.outcomes import Index
 
 FAST = Backoff(first=0.02, longest=0.2, steady=1.0)
 DEADLINE = 30.0
@@ -157,6 +158,7 @@ def new_consumer(
     attempts: int = 3,
     meters: Meters | None = None,
     searches: SearchEdge | None = None,
+    index: Index | None = None,
 ) -> CommandConsumer:
     return CommandConsumer(
         new_link(url, "commands"),
@@ -168,6 +170,7 @@ def new_consumer(
         prefetch=prefetch,
         patience=Patience(attempts=attempts, backoff=FAST),
         searches=searches,
+        index=index,
     )
 
 
