@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from typing import Any, Final, Protocol
 
 from sqlalchemy import and_, func, select, true
@@ -17,10 +18,12 @@ from projections.search.comparing import Condition
 from projections.search.paging import Order, Pages, Place, SortValue, complete
 from projections.search.readers import Readers
 from projections.search.shapes import Shape, Slot, shaped
+from projections.search.slow import SlowQueries
 from projections.search.sql import RANGES, Compiler, in_namespaces
 from projections.search.standing import Standings, others
 from projections.search.tables import things
 from projections.statements import Connection, Pool
+from protocol.rql.shapes import shape as shape_text
 from protocol.rql.tree import Query
 
 SESSION: Final = {
@@ -83,8 +86,9 @@ class SearchReader:
     Raises ``QueryTimeExceeded``, and ``StoreUnavailable`` when the database cannot be asked.
     """
 
-    def __init__(self, pool: Pool) -> None:
+    def __init__(self, pool: Pool, *, slow: SlowQueries | None = None) -> None:
         self._pool = pool
+        self._slow = slow or SlowQueries()
         self._standings = Standings()
         self._statements: BoundedCache[Statement] = BoundedCache(REMEMBERED)
 
@@ -138,7 +142,9 @@ class SearchReader:
                     return None
                 statement, slots = self._statement(question, asked, readers)
                 arguments = statement.arguments(replace(given, slots=slots))
-                row = await connection.fetchrow(statement.text, *arguments, timeout=timeout)
+                told = partial(_told, question, asked)
+                async with self._slow.watching(connection, statement.text, arguments, told):
+                    row = await connection.fetchrow(statement.text, *arguments, timeout=timeout)
                 if row is None:
                     raise AssertionError("an answer is one row")
                 stale, *columns = row.values()
@@ -195,6 +201,12 @@ def compose(readers: Readers, asked: Asked, shape: Shape | None, *, scopes: int 
     rows = asked.rows(compiler, and_(compiler.candidate(), scope, filtered)).subquery("answer")
     columns = [func.array_agg(column) for column in rows.c]
     return written(select(others(readers, parameters), *columns).select_from(rows), parameters)
+
+
+def _told(question: Question, asked: Asked) -> dict[str, str]:
+    """What of a question may be told: the shape of its filter and what is asked, but no value."""
+    filtered = "" if question.query is None else shape_text(question.query)
+    return {"asked": type(asked).__name__, "filter": filtered, "sort": str(asked) if isinstance(asked, Pages) else ""}
 
 
 def _given(question: Question, *, place: Sequence[SortValue] = (), offset: int = 0, most: int = 0) -> Given:
