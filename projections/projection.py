@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from eventstore.events import RecordedEvent
 from projections.statements import Connection
@@ -45,4 +45,21 @@ class Projection(Protocol):
 
     def forget(self) -> None:
         """Drop whatever is remembered: a transaction was rolled back, or others may have written the rows."""
+        ...
+
+
+@runtime_checkable
+class Gradual(Projection, Protocol):
+    """A projection some of whose events ask for more work than a batch has room for; it is done bit by bit.
+
+    What is not done yet is kept in its tables, so another owner goes on where the last one was stopped. When nothing is
+    owed, the rows are those that the events alone decide.
+    """
+
+    async def owes(self, connection: Connection) -> bool:
+        """Whether rows wait for such work; may answer from what is remembered."""
+        ...
+
+    async def work(self, connection: Connection) -> bool:
+        """Do some of it inside the transaction of the connection; whether more is owed."""
         ...

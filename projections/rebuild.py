@@ -18,9 +18,9 @@ from projections.consumers import own
 from projections.leases import TERMS, Lease, Terms
 from projections.pace import Throttle
 from projections.pages import read_ahead
-from projections.projection import Projection
+from projections.projection import Gradual, Projection
 from projections.shadow import Difference, Shadow
-from projections.statements import Pool, statement
+from projections.statements import Connection, Pool, statement
 from projections.trouble import pauses
 
 log = structlog.get_logger(__name__)
@@ -65,7 +65,7 @@ class Rebuilt:
 
 
 class BehindCopyError(Exception):
-    """The live projection is behind the copy and does not move, so that the two cannot be compared."""
+    """The live projection is behind the copy and does not move, or owes work, so that the two cannot be compared."""
 
 
 _UNBOUNDED = Throttle(math.inf)
@@ -98,6 +98,7 @@ class Rebuild:
         self._pool = pool
         self._store = store
         self._projection = projection
+        self._gradual = projection if isinstance(projection, Gradual) else None
         self._options = options or RebuildOptions()
         self._report = report
         self._terms = terms
@@ -133,30 +134,47 @@ class Rebuild:
             raise
 
     async def _compare(self, lease: Lease) -> None:
+        while not await self._compared(lease):
+            await self._work_off(lease)
+
+    async def _compared(self, lease: Lease) -> bool:
+        """Compare, unless the copy still owes something."""
         await self._approach(lease, beyond_live=False)
         async with AsyncExitStack() as stack:
-            async with self._shadow.live_held() as (_, live):
+            async with self._shadow.live_held() as (held, live):
                 await self._replay(lease, live, _UNBOUNDED)
                 if self._position != live:
                     raise BehindCopyError(f"live at {live}, copy at {self._position}")
+                if await self._live_owes(held):
+                    raise BehindCopyError("The live rows are still being worked on; compare when that is done.")
+                if await self._owes(lease):
+                    return False
                 connection = await stack.enter_async_context(self._shadow.frozen())
                 await connection.fetchval(statement("read_position"), self._projection.name)
             self._differences = await self._shadow.differences(connection, self._options.differences)
         for difference in self._differences:
             log.error("projection_differs", projection=self._projection.name, table=difference.table)
+        return True
 
     async def _swap(self, lease: Lease) -> None:
         for pause in pauses():
-            target = await self._approach(lease, beyond_live=True)
             try:
-                async with self._shadow.live_held() as (connection, live):
-                    await self._replay(lease, max(live, target), _UNBOUNDED)
-                    await self._shadow.swap(connection, lease, self._position)
+                if await self._swapped(lease):
+                    return
+                await self._work_off(lease)
             except asyncpg.LockNotAvailableError as busy:
                 log.warning("swap_postponed", projection=self._projection.name, reason=str(busy), retry_in=pause)
                 await asyncio.sleep(pause)
-            else:
-                return
+
+    async def _swapped(self, lease: Lease) -> bool:
+        """Put the copy in the place of the live tables, unless it still owes something."""
+        target = await self._approach(lease, beyond_live=True)
+        async with self._shadow.live_held() as (connection, live):
+            await self._replay(lease, max(live, target), _UNBOUNDED)
+            if await self._owes(lease):
+                return False
+            await self._shadow.swap(connection, lease, self._position)
+        return True
 
     async def _approach(self, lease: Lease, *, beyond_live: bool) -> int:
         """Replay until a page or half a second of work is missing, and answer the position that was aimed at.
@@ -173,6 +191,26 @@ class Rebuild:
             await self._replay(lease, target, self._throttle)
             if self._position == before:
                 return target
+
+    async def _work_off(self, lease: Lease) -> None:
+        """Do in the copy what its events have asked for beside rows of their own."""
+        more = self._gradual is not None
+        while more and self._gradual is not None:
+            async with self._shadow.writing(lease, self._position) as connection:
+                more = await self._gradual.work(connection)
+
+    async def _owes(self, lease: Lease) -> bool:
+        if self._gradual is None:
+            return False
+        async with self._shadow.writing(lease, self._position) as connection:
+            return await self._gradual.owes(connection)
+
+    async def _live_owes(self, connection: Connection) -> bool:
+        """Whether the live rows are not yet what their events alone decide."""
+        self._projection.forget()
+        owes = self._gradual is not None and await self._gradual.owes(connection)
+        self._projection.forget()
+        return owes
 
     async def _replay(self, lease: Lease, upto: int, throttle: Throttle) -> None:
         selection = Selection(after_position=self._position, to_position=upto)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import time
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Final
 
@@ -17,14 +18,17 @@ from projections.consumers import own
 from projections.freshness import Freshness
 from projections.leases import TERMS, Lease, LeaseLost, Terms, fenced
 from projections.pages import closing
-from projections.projection import NeedsRebuild, Projection
+from projections.projection import Gradual, NeedsRebuild, Projection
 from projections.rebuild import Rebuild, RebuildOptions
-from projections.statements import Pool
+from projections.statements import Connection, Pool
 
 log = structlog.get_logger(__name__)
 
 SHARE: Final = 0.1
 """The part of the time that a projection takes for itself while it keeps up."""
+
+GRADUAL_SHARE: Final = 0.25
+"""The part of the time that goes into what ``Gradual`` projections owe."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +55,8 @@ class ProjectionRunner:
     read model that keeps up leaves ``1 - SHARE`` of the time to the commands; one that is a whole page behind never
     pauses. A page is small enough not to hold up the event loop for long.
 
+    What a ``Gradual`` projection owes is worked off between the batches, in transactions of their own.
+
     Rows made by another version of the projection, or rows that do not fit their events, are replaced by a rebuild
     before anything is added to them. A stop keeps what such a rebuild has done for the next start.
     """
@@ -73,11 +79,14 @@ class ProjectionRunner:
         self._store = store
         self._make = make
         self._projection = make()
+        self._gradual = self._projection if isinstance(self._projection, Gradual) else None
         self._owner = owner or uuid.uuid4().hex
         self._terms = terms
         self._page_size = page_size
         self._pace = pace
         self._longest_pace = max(pace, longest_pace)
+        self._writing = asyncio.Lock()
+        self._owing = asyncio.Event()
         self._freshness = freshness
         self._on_applied = on_applied
 
@@ -97,10 +106,36 @@ class ProjectionRunner:
             log.warning("projection_version_changed", projection=self.name, found=lease.version)
             await self._rebuild()
         try:
-            await self._follow(lease)
+            await self._keep_up(lease)
         except NeedsRebuild as reason:
             log.warning("projection_needs_rebuild", projection=self.name, reason=str(reason))
             await self._rebuild()
+
+    async def _keep_up(self, lease: Lease) -> None:
+        """Follow the log, and work off what is owed beside it; ends as the first of the two does."""
+        works = [self._follow(lease)]
+        if self._gradual is not None:
+            self._owing.set()
+            works.append(self._work_off(lease, self._gradual))
+        tasks = [asyncio.ensure_future(work) for work in works]
+        try:
+            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                task.result()
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _work_off(self, lease: Lease, projection: Gradual) -> None:
+        while True:
+            await self._owing.wait()
+            began = time.monotonic()
+            async with self._writing, self._transaction(lease, lease.position) as connection:
+                if not await projection.work(connection):
+                    self._owing.clear()
+            spent = time.monotonic() - began
+            await asyncio.sleep(spent / GRADUAL_SHARE - spent)
 
     async def _follow(self, lease: Lease) -> None:
         selection = Selection(after_position=lease.position)
@@ -116,16 +151,24 @@ class ProjectionRunner:
     async def _apply(self, lease: Lease, batch: Sequence[RecordedEvent]) -> None:
         began = time.monotonic()
         position = batch[-1].position
-        try:
-            async with fenced(self._pool, lease, position) as connection:
-                await self._projection.apply(connection, batch)
-        except BaseException:
-            self._projection.forget()
-            raise
+        async with self._writing, self._transaction(lease, position) as connection:
+            await self._projection.apply(connection, batch)
+            if self._gradual is not None and await self._gradual.owes(connection):
+                self._owing.set()
         if self._freshness is not None:
             self._freshness.note(position)
         seconds = time.monotonic() - began
         self._on_applied(Applied(projection=self.name, position=position, events=len(batch), seconds=seconds))
+
+    @asynccontextmanager
+    async def _transaction(self, lease: Lease, position: int) -> AsyncIterator[Connection]:
+        """A fenced one, after which the projection remembers only what was committed."""
+        try:
+            async with fenced(self._pool, lease, position) as connection:
+                yield connection
+        except BaseException:
+            self._projection.forget()
+            raise
 
     async def _rebuild(self) -> None:
         """Replace the rows; the swap takes our lease away, so this turn ends here and the next finds the new ones."""

@@ -2,7 +2,7 @@
 
 The prefix of the stream's name tells the group, so stored events need no word for it. ``announcement:<policy id>``
 records what was announced about a policy's subjects; it is no entity's stream, and no state follows from it but that of
-the announcements.
+the announcements. ``namespace:<namespace>`` records what operators have set for a namespace.
 """
 
 from __future__ import annotations
@@ -13,6 +13,9 @@ from protocol.identifiers import EntityId, PolicyId, ThingId
 
 ANNOUNCEMENTS: Final = "announcement:"
 POLICIES: Final = "policy:"
+NAMESPACES: Final = "namespace:"
+SEARCH_INDEX: Final = "/search-index"
+"""The path of events that set what of a namespace can be searched."""
 
 
 def stream_of(entity_id: EntityId) -> str:
@@ -42,3 +45,8 @@ def announcements_of(policy_stream: str) -> str:
 def policy_of(announcement_stream: str) -> str:
     """The stream of the policy whose announcements this stream records."""
     return POLICIES + announcement_stream.removeprefix(ANNOUNCEMENTS)
+
+
+def settings_of(namespace: str) -> str:
+    """The stream of what operators have set for the namespace."""
+    return NAMESPACES + namespace

@@ -12,13 +12,14 @@ from pydantic import SecretStr
 from eventstore.errors import StoreError
 from services.auth.setup import api_authentication, operator_authentication
 from services.broker import Broker
-from services.core import Core
+from services.core import Core, now
 from services.credentials import MadeUpCredentials
 from services.http.app import create_app
 from services.http.exchange import Bounds
 from services.http.operations import Check, Operations
 from services.http.server import serve_http
 from services.http.throttle import Throttle, Throttles
+from services.searching.indexes import SearchIndexes
 from services.searching.searching import Searching
 from services.settings import Settings
 
@@ -57,6 +58,7 @@ async def open_frontend(
         ),
         public_url=settings.public_url,
         searching=searching,
+        search_indexes=SearchIndexes(store=core.store, pool=core.pool, clock=now),
         throttles=_throttles(settings),
     )
     return await stack.enter_async_context(

@@ -14,6 +14,7 @@ from protocol.json import parse
 from protocol.placeholders import expand
 from protocol.policies.values import check_subject_id
 from services.auth.issuers import Issuer
+from services.searching.solutions import Solution
 
 DEVOPS_USER: Final = "devops"
 AMQP_OFF: Final = "off"
@@ -111,6 +112,9 @@ Issuers = Annotated[
     NoDecode,
     BeforeValidator(_json_object),
     AfterValidator(_different_issuers),
+]
+Solutions = Annotated[
+    dict[Annotated[str, Field(min_length=1, max_length=100)], Solution], NoDecode, BeforeValidator(_json_object)
 ]
 DatabaseUrl = Annotated[SecretStr, _url_of("postgresql", "postgres")]
 AmqpUrl = Annotated[SecretStr, AfterValidator(_amqp_url)]

@@ -33,6 +33,7 @@ from services.setting_values import (
     Port,
     Rate,
     Seconds,
+    Solutions,
     SubjectTemplate,
     Users,
 )
@@ -191,6 +192,11 @@ class Settings(BaseSettings):
     search_cursor_key: SecretStr | None = Field(
         default=None,
         description="Secret that seals search cursors; the same for all processes. Unset: one of the data folder.",
+    )
+
+    solutions: Solutions = Field(
+        default_factory=dict,
+        description="Customers' accounts, as JSON: name to subjects, namespaces, default-namespace of their searches.",
     )
 
     log_level: Literal["debug", "info", "warning", "error"] = Field(

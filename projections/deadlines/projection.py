@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import timedelta
 
 from eventstore.events import RecordedEvent, StreamName
 from eventstore.reader import events_of
+from projections.cache import BoundedCache
 from projections.deadlines.following import after, concerns, may_begin, policy_stream, read_watched, replayed
 from projections.events import freeze
 from projections.statements import Connection, statement
@@ -14,6 +17,9 @@ from protocol.announcements.evolve import DEFAULT_RANDOMIZATION, Watching
 from protocol.announcements.watch import Watch, to_json
 from protocol.json import dump
 from protocol.streams import POLICIES
+
+TURN = 32
+"""Policies that are followed before the event loop gets its turn."""
 
 Groups = Mapping[StreamName, list[RecordedEvent]]
 
@@ -28,6 +34,9 @@ class DeadlinesProjection:
     A policy without any subject to watch costs nothing but a look at the bytes of its events: its row is made when the
     first such subject comes, from the policy's stream, and stays. ``randomization`` is how far announcements are spread
     where the subject does not say. After changing it, rebuild.
+
+    What was written last is remembered, as far as it fits into ``cache_bytes`` (of stored JSON): a policy for which
+    something is due is heard of three times within a moment.
     """
 
     name = "deadlines"
@@ -35,10 +44,15 @@ class DeadlinesProjection:
     tables = ("watched_policies", "deadlines")
 
     def __init__(
-        self, *, randomization: timedelta = DEFAULT_RANDOMIZATION, touched: Callable[[], None] = _unheard
+        self,
+        *,
+        randomization: timedelta = DEFAULT_RANDOMIZATION,
+        touched: Callable[[], None] = _unheard,
+        cache_bytes: int = 2 << 20,
     ) -> None:
         self._randomization = randomization
         self._touched = touched
+        self._cache: BoundedCache[Watching] = BoundedCache(cache_bytes)
 
     async def apply(self, connection: Connection, events: Sequence[RecordedEvent]) -> None:
         """Follow the events, policy by policy."""
@@ -50,12 +64,19 @@ class DeadlinesProjection:
         if not known:
             return
         self._touched()
-        after_all = {stream: self._followed(before, groups[stream]) for stream, before in known.items()}
+        after_all: dict[StreamName, Watching] = {}
+        for stream, before in known.items():
+            after_all[stream] = self._followed(before, groups[stream])
+            if not len(after_all) % TURN:
+                await asyncio.sleep(0)
         await _drop(connection, known, after_all)
-        await _write(connection, groups, known, after_all)
+        sizes = await _write(connection, groups, known, after_all)
+        for stream, size in sizes.items():
+            self._cache.put(stream, _open(after_all[stream]), size)
 
     def forget(self) -> None:
-        """Nothing is remembered."""
+        """Drop what is remembered."""
+        self._cache.clear()
 
     def _followed(self, watching: Watching, events: Sequence[RecordedEvent]) -> Watching:
         for event in events:
@@ -64,8 +85,10 @@ class DeadlinesProjection:
 
     async def _known(self, connection: Connection, groups: Groups) -> dict[StreamName, Watching]:
         """What is known before the events about those policies that are watched or may be from now on."""
-        asked = [stream for stream, events in groups.items() if _first_revision(events) > 1]
-        known = await read_watched(connection, asked) if asked else {}
+        known = {stream: kept for stream in groups if (kept := self._cache.get(stream)) is not None}
+        asked = [stream for stream, events in groups.items() if stream not in known and _first_revision(events) > 1]
+        if asked:
+            known |= await read_watched(connection, asked)
         begun: dict[StreamName, int] = {}
         for stream, events in groups.items():
             if stream not in known and any(map(may_begin, events)):
@@ -76,6 +99,14 @@ class DeadlinesProjection:
             for event in events_of(rows):
                 earlier[event.stream].append(event)
         return known | {stream: replayed(events) for stream, events in earlier.items()}
+
+
+def _open(watching: Watching) -> Watching:
+    """Without the watches that have ended, as rows are read."""
+    if all(watch.stage != "ended" for watch in watching.watches.values()):
+        return watching
+    left = {name: watch for name, watch in watching.watches.items() if watch.stage != "ended"}
+    return replace(watching, watches=left)
 
 
 def _first_revision(events: Sequence[RecordedEvent]) -> int:
@@ -101,13 +132,17 @@ async def _write(
     groups: Groups,
     known: Mapping[StreamName, Watching],
     now: Mapping[StreamName, Watching],
-) -> None:
+) -> dict[StreamName, int]:
+    """Write what has changed; answers how long each policy is, as it is stored."""
     policies: list[tuple[object, ...]] = []
     watches: list[tuple[object, ...]] = []
+    sizes: dict[StreamName, int] = {}
     for stream, watching in now.items():
         policy = watching.policy
         if policy is None:
             continue
+        state = freeze(policy)
+        sizes[stream] = len(state)
         policies.append(
             (
                 stream,
@@ -118,7 +153,7 @@ async def _write(
                 policy.created,
                 policy.modified,
                 policy.deleted,
-                freeze(policy),
+                state,
             )
         )
         before = known[stream].watches
@@ -126,6 +161,7 @@ async def _write(
     await connection.execute(statement("upsert_watched_policies"), *_columns(policies, 9))
     if watches:
         await connection.execute(statement("upsert_deadlines"), *_columns(watches, 9))
+    return sizes
 
 
 def _row(stream: StreamName, watch: Watch) -> tuple[object, ...]:

@@ -31,6 +31,10 @@ class Given:
     offset: int = 0
     most: int = 0
     """Rows at most."""
+    partly: Sequence[str] = ()
+    """Searched namespaces of which not everything is indexed."""
+    mark: str = ""
+    """The ``Restrictions.mark`` that the statement counts on."""
 
 
 Rows: TypeAlias = Select[*tuple[Any, ...]]  # Any: SQL has the types

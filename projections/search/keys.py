@@ -127,6 +127,12 @@ def changed_keys(before: JsonObject, after: JsonObject) -> Changes:
     return Changes(_rows(gone - come), _rows(come - gone), had - has, has - had)
 
 
+def difference(present: set[tuple[str, str]], wanted: set[tuple[str, str]]) -> Changes:
+    """The changes that lead from the keys that a thing has to those that it should have."""
+    had, has = (_sortable(key for key, feature in keys if not feature) for keys in (present, wanted))
+    return Changes(present - wanted, wanted - present, had - has, has - had)
+
+
 def _sortable(keys: Iterable[str]) -> set[str]:
     """The paths at which there is a number, a string or a boolean."""
     return {path for path, _, text in (key.partition(VALUE) for key in keys) if NUMBER <= text < LAST_CLASS}

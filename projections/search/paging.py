@@ -85,6 +85,11 @@ class Pages:
     def __str__(self) -> str:
         return ",".join(f"{'-' if each.descending else '+'}{'/'.join(each.property.path)}" for each in self.orders)
 
+    @property
+    def used(self) -> frozenset[Property]:
+        """What is sorted by."""
+        return frozenset(order.property for order in self.orders)
+
     def rows(self, compiler: Compiler, condition: Condition) -> Rows:
         """The rows of the page in order: thing id and sort values."""
         if not self.skipping and (path := self._sorted_path()) is not None:

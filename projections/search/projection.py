@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import NamedTuple
@@ -12,11 +11,14 @@ from projections.cache import BoundedCache
 from projections.events import first_state, follow, freeze
 from projections.grouping import by_entity, namespace_of
 from projections.projection import NeedsRebuild
-from projections.search.keys import Changes, changed_keys
+from projections.search.indexes import SLICE, IndexRows
+from projections.search.keys import changed_keys, difference, keys_of
 from projections.search.policies import PolicyRows
+from projections.search.writing import KeyChanges, read_keys, write_rows
 from projections.statements import Connection, statement
 from protocol.json import JsonObject, parse
 from protocol.stored import restore_state
+from protocol.streams import NAMESPACES
 from protocol.things.state import ThingState
 from protocol.wire.timestamps import iso
 from protocol.wire.timestamps import parse as parse_time
@@ -40,20 +42,32 @@ class SearchProjection:
     """Keeps the search model. Rows of things that do not fit into ``cache_bytes`` are read back, once per batch.
 
     An event writes the thing's row and the keys of the values that it changed, nothing else. A policy writes its own
-    row and a grant per subject; only the policies that import it are written with it, and never a row of a thing.
+    row and a grant per subject; only the policies that import it are written with it, and never a row of a thing. Where
+    a SearchIndex was changed, ``work`` gives the things of the namespace their keys bit by bit.
     """
 
     name = "search"
-    version = 1
-    tables = ("search_things", "search_keys", "search_paths", "search_policies", "search_imports", "search_grants")
+    version = 2
+    tables = (
+        "search_things",
+        "search_keys",
+        "search_paths",
+        "search_policies",
+        "search_imports",
+        "search_grants",
+        "search_indexes",
+    )
 
-    def __init__(self, *, cache_bytes: int = 16 << 20) -> None:
+    def __init__(self, *, cache_bytes: int = 16 << 20, slice_things: int = SLICE) -> None:
         self._cache: BoundedCache[ThingRow] = BoundedCache(cache_bytes)
         self._policies = PolicyRows()
+        self._indexes = IndexRows(slice_things)
 
     async def apply(self, connection: Connection, events: Sequence[RecordedEvent]) -> None:
         """Follow the events and write what follows from them."""
         groups = by_entity(events)
+        if settings := [event for event in events if event.stream.startswith(NAMESPACES)]:
+            await self._indexes.apply(connection, settings)
         things = {stream: group for stream, group in groups.items() if stream.startswith(_THING)}
         if things:
             await self._apply_things(connection, things)
@@ -65,32 +79,45 @@ class SearchProjection:
     def forget(self) -> None:
         """Drop the remembered rows."""
         self._cache.clear()
+        self._indexes.forget()
+
+    async def owes(self, connection: Connection) -> bool:
+        """Whether things wait for other keys because the SearchIndex of their namespace was changed."""
+        return await self._indexes.owes(connection)
+
+    async def work(self, connection: Connection) -> bool:
+        """Give some of them their keys; whether more things wait."""
+        return await self._indexes.work(connection)
 
     async def _apply_things(self, connection: Connection, groups: Mapping[StreamName, list[RecordedEvent]]) -> None:
         before = await self._rows_before(connection, [group[0] for group in groups.values()])
-        gone: list[tuple[str, str, str]] = []
-        come: list[tuple[str, str, str]] = []
+        indexes = await self._indexes.known(connection)
+        waiting: dict[str, JsonObject] = {}
+        keys = KeyChanges()
         rows: list[ThingRow] = []
         deleted: list[str] = []
-        paths: Counter[str] = Counter()
         for stream, group in groups.items():
             thing_id = stream.removeprefix(_THING)
-            row, changes = _after(thing_id, before.get(thing_id), group)
-            gone.extend((thing_id, key, feature) for key, feature in changes.gone)
-            come.extend((thing_id, key, feature) for key, feature in changes.come)
-            paths.update(changes.new_paths)
-            paths.subtract(changes.lost_paths)
-            paths[""] += (row is not None) - (thing_id in before)
+            row, was, has = _after(thing_id, before.get(thing_id), group)
+            index = indexes.get(namespace_of(stream)) if indexes else None
+            if index is None:
+                keys.add(thing_id, changed_keys(was, has))
+            elif index.has_keys_of(thing_id):
+                keys.add(thing_id, changed_keys(index.fields.cut(was), index.fields.cut(has)))
+            else:
+                waiting[thing_id] = index.fields.cut(has)
+            keys.paths[""] += (row is not None) - (thing_id in before)
             if row is not None:
                 rows.append(row)
             elif thing_id in before:
                 deleted.append(thing_id)
-        await _write(connection, "delete_search_keys", gone)
-        await _write(connection, "insert_search_keys", sorted(come))
-        await _write(connection, "upsert_search_things", rows)
+        if waiting:
+            for thing_id, present in (await read_keys(connection, list(waiting))).items():
+                keys.add(thing_id, difference(present, keys_of(waiting[thing_id])))
+        await keys.write(connection)
+        await write_rows(connection, "upsert_search_things", rows)
         if deleted:
             await connection.execute(statement("delete_search_things"), deleted)
-        await _count(connection, {path: more for path, more in paths.items() if more})
         self._remember(rows, groups)
 
     def _remember(self, rows: Iterable[ThingRow], groups: Iterable[StreamName]) -> None:
@@ -118,8 +145,10 @@ class SearchProjection:
         return rows
 
 
-def _after(thing_id: str, before: ThingRow | None, events: Sequence[RecordedEvent]) -> tuple[ThingRow | None, Changes]:
-    """The row that the events lead to, none for a deleted thing, and what changed for search."""
+def _after(
+    thing_id: str, before: ThingRow | None, events: Sequence[RecordedEvent]
+) -> tuple[ThingRow | None, JsonObject, JsonObject]:
+    """The row that the events lead to, none for a deleted thing, and what can be searched before and after them."""
     first, last = events[0], events[-1]
     _check(before, first, last, len(events))
     if last.revision == 1 and (verbatim := first_state(first)) is not None:
@@ -136,7 +165,7 @@ def _after(thing_id: str, before: ThingRow | None, events: Sequence[RecordedEven
                 modified=at,
                 state=verbatim,
             )
-            return row, changed_keys({}, document)
+            return row, {}, document
     was = None if before is None else _thaw(first.stream, before)
     state = was
     for event in events:
@@ -144,8 +173,9 @@ def _after(thing_id: str, before: ThingRow | None, events: Sequence[RecordedEven
         assert isinstance(followed, ThingState)  # noqa: S101 - the stream is that of a thing
         state = followed
     assert state is not None  # noqa: S101 - there is one event at least
-    keys = changed_keys(_searched(was), {} if state.deleted else _searched(state))
-    return (None if state.deleted else _row(state, first.stream)), keys
+    if state.deleted:
+        return None, _searched(was), {}
+    return _row(state, first.stream), _searched(was), _searched(state)
 
 
 def _check(before: ThingRow | None, first: RecordedEvent, last: RecordedEvent, count: int) -> None:
@@ -191,16 +221,3 @@ def _thaw(stream: StreamName, row: ThingRow) -> ThingState:
 
 def _moment(text: str) -> datetime:
     return parse_time(text) or datetime.min.replace(tzinfo=UTC)
-
-
-async def _count(connection: Connection, paths: Mapping[str, int]) -> None:
-    if paths:
-        await connection.execute(statement("count_search_paths"), list(paths), list(paths.values()))
-        fewer = [path for path, more in paths.items() if more < 0]
-        if fewer:
-            await connection.execute(statement("forget_search_paths"), fewer)
-
-
-async def _write(connection: Connection, name: str, rows: Sequence[tuple[object, ...]]) -> None:
-    if rows:
-        await connection.execute(statement(name), *zip(*rows, strict=True))

@@ -7,9 +7,11 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
-from typing import Any, Final, Protocol
+from typing import Any, ClassVar, Final, Protocol
 
-from sqlalchemy import and_, func, select, true
+from sqlalchemy import and_, exists, func, literal, select, true
+from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.types import Text
 
 from eventstore.errors import StoreUnavailable, translated
 from projections.cache import BoundedCache
@@ -17,14 +19,15 @@ from projections.search.binding import Given, Parameters, Rows, Statement, writt
 from projections.search.comparing import Condition
 from projections.search.paging import Order, Pages, Place, SortValue, complete
 from projections.search.readers import Readers
-from projections.search.shapes import Shape, Slot, shaped
+from projections.search.restrictions import refusal
+from projections.search.shapes import Shape, shaped
 from projections.search.slow import SlowQueries
 from projections.search.sql import RANGES, Compiler, in_namespaces
-from projections.search.standing import Standings, others
+from projections.search.standing import Standing, Standings, stale
 from projections.search.tables import things
 from projections.statements import Connection, Pool
 from protocol.rql.shapes import shape as shape_text
-from protocol.rql.tree import Query
+from protocol.rql.tree import Property, Query, properties
 
 SESSION: Final = {
     # How many things have a value decides over the plan, so a plan without the values is worth little.
@@ -65,6 +68,11 @@ class Hits:
 class Asked(Protocol):
     """What is asked of the things that fulfil a condition; equal ones have the same statement."""
 
+    @property
+    def used(self) -> frozenset[Property]:
+        """The properties of things that it looks at."""
+        ...
+
     def rows(self, compiler: Compiler, condition: Condition) -> Rows:
         """The rows of the answer, in order; columns have names."""
         ...
@@ -74,16 +82,34 @@ class Asked(Protocol):
 class Counted:
     """How many there are."""
 
+    used: ClassVar[frozenset[Property]] = frozenset()
+
     def rows(self, compiler: Compiler, condition: Condition) -> Rows:
         """One row with the number."""
         del compiler
         return select(func.count().label("things")).select_from(things).where(condition)
 
 
+@dataclass(frozen=True, slots=True)
+class Inhabited:
+    """Which of the given namespaces have any."""
+
+    used: ClassVar[frozenset[Property]] = frozenset()
+
+    def rows(self, compiler: Compiler, condition: Condition) -> Rows:
+        """A row for each that has."""
+        names = compiler.parameters.bind(ARRAY(Text), lambda given: list(given.namespaces))
+        named = func.unnest(names).table_valued("name", name="named").render_derived()
+        first, behind = named.c.name.concat(":").collate("C"), named.c.name.concat(";").collate("C")
+        inside = and_(things.c.thing_id >= first, things.c.thing_id < behind, condition)
+        return select(named.c.name).where(exists(select(literal(1)).select_from(things).where(inside).correlate(named)))
+
+
 class SearchReader:
     """Questions to the search model. A pool of its own keeps slow ones away from the commands.
 
-    Raises ``QueryTimeExceeded``, and ``StoreUnavailable`` when the database cannot be asked.
+    Raises ``QueryTimeExceeded``, ``SearchFieldNotIndexed`` for what some namespace cannot be asked, and
+    ``StoreUnavailable`` when the database cannot be asked.
     """
 
     def __init__(self, pool: Pool, *, slow: SlowQueries | None = None) -> None:
@@ -134,23 +160,55 @@ class SearchReader:
         Nothing is asked on behalf of a caller who may read nothing.
         """
         async with self._asking() as connection:
-            readers = self._standings.known(question.subjects)
+            standing = self._standings.known(question.subjects)
             while True:
-                if readers is None or not readers.classes:
-                    readers = await self._standings.read(connection, question.subjects)
-                if not readers.classes:
+                standing = standing or await self._standings.read(connection, question.subjects)
+                if not standing.readers.classes:
                     return None
-                statement, slots = self._statement(question, asked, readers)
-                arguments = statement.arguments(replace(given, slots=slots))
-                told = partial(_told, question, asked)
-                async with self._slow.watching(connection, statement.text, arguments, told):
-                    row = await connection.fetchrow(statement.text, *arguments, timeout=timeout)
-                if row is None:
-                    raise AssertionError("an answer is one row")
-                stale, *columns = row.values()
-                if not stale:
+                columns = await self._answer(connection, standing, question, asked, given, timeout)
+                if columns is not None:
                     return columns
-                readers = None
+                standing = None
+
+    async def _answer(
+        self,
+        connection: Connection,
+        standing: Standing,
+        question: Question,
+        asked: Asked,
+        given: Given,
+        timeout: float,  # noqa: ASYNC109 - as above
+    ) -> list[Any] | None:
+        """The columns of the answer; ``None`` if it does not count, because the standing is another by now."""
+        used = asked.used if question.query is None else properties(question.query) | asked.used
+        refusing = standing.restrictions.within(question.namespaces).refusing(used)
+        if refusing:
+            everywhere = replace(question, query=None, namespaces=None)
+            those = replace(given, namespaces=list(refusing))
+            columns = await self._row(connection, standing, everywhere, Inhabited(), those, timeout)
+            if columns is None:
+                return None
+            if (error := refusal(refusing, columns[0] or ())) is not None:
+                raise error
+        return await self._row(connection, standing, question, asked, given, timeout)
+
+    async def _row(
+        self,
+        connection: Connection,
+        standing: Standing,
+        question: Question,
+        asked: Asked,
+        given: Given,
+        timeout: float,  # noqa: ASYNC109 - as above
+    ) -> list[Any] | None:
+        statement, filled = self._filled(standing, question, asked, given)
+        arguments = statement.arguments(filled)
+        async with self._slow.watching(connection, statement.text, arguments, partial(_told, question, asked)):
+            row = await connection.fetchrow(statement.text, *arguments, timeout=timeout)
+        if row is None:
+            raise AssertionError("an answer is one row")
+        no_longer_so, *columns = row.values()
+        return None if no_longer_so else columns
 
     async def plan(
         self,
@@ -160,22 +218,24 @@ class SearchReader:
     ) -> list[str]:
         """How the database would answer, in its own words, one line after the other."""
         async with self._asking() as connection:
-            readers = await self._standings.read(connection, question.subjects)
-            statement, slots = self._statement(question, asked, readers)
-            arguments = statement.arguments(replace(given, slots=slots))
+            standing = await self._standings.read(connection, question.subjects)
+            statement, filled = self._filled(standing, question, asked, given)
+            arguments = statement.arguments(filled)
             return [row[0] for row in await connection.fetch(f"EXPLAIN {statement.text}", *arguments)]
 
-    def _statement(self, question: Question, asked: Asked, readers: Readers) -> tuple[Statement, tuple[Slot, ...]]:
-        """The statement of a question, composed when it is the first of its shape, and the values of its filter."""
+    def _filled(self, standing: Standing, question: Question, asked: Asked, given: Given) -> tuple[Statement, Given]:
+        """The statement of a question, composed when it is the first of its shape, and all that it is asked with."""
         shape, slots = (None, ()) if question.query is None else shaped(question.query, question.now)
         scopes = None if question.namespaces is None else min(len(question.namespaces), RANGES + 1)
         alone = len(question.subjects) == 1
-        key = (readers, asked, shape, scopes, alone)
+        readers, restrictions = standing.readers, standing.restrictions.within(question.namespaces)
+        partly = bool(restrictions.usable)
+        key = (readers, asked, shape, scopes, alone, partly)
         statement = self._statements.get(key)
         if statement is None:
-            statement = compose(readers, asked, shape, scopes=scopes, alone=alone)
+            statement = compose(readers, asked, shape, scopes=scopes, alone=alone, partly=partly)
             self._statements.put(key, statement, len(statement.text))
-        return statement, slots
+        return statement, replace(given, slots=slots, partly=tuple(restrictions.usable), mark=restrictions.mark)
 
     @asynccontextmanager
     async def _asking(self) -> AsyncIterator[Connection]:
@@ -189,18 +249,21 @@ class SearchReader:
             raise
 
 
-def compose(readers: Readers, asked: Asked, shape: Shape | None, *, scopes: int | None, alone: bool) -> Statement:
+def compose(
+    readers: Readers, asked: Asked, shape: Shape | None, *, scopes: int | None, alone: bool, partly: bool
+) -> Statement:
     """The statement for what is asked of the things of ``scopes`` namespaces (``None``: of all) that fit the shape.
 
-    Its one row says first whether the answer counts for nothing, because the caller may read more by now.
+    Its one row says first whether the answer counts for nothing, because the caller may read more by now, or other
+    fields are indexed. ``partly``: in some of these namespaces not everything is.
     """
     parameters = Parameters()
-    compiler = Compiler(readers, parameters, alone=alone)
+    compiler = Compiler(readers, parameters, alone=alone, partly=partly)
     scope = true() if scopes is None else in_namespaces(scopes, parameters)
     filtered = true() if shape is None else compiler.condition(shape)
     rows = asked.rows(compiler, and_(compiler.candidate(), scope, filtered)).subquery("answer")
     columns = [func.array_agg(column) for column in rows.c]
-    return written(select(others(readers, parameters), *columns).select_from(rows), parameters)
+    return written(select(stale(readers, parameters), *columns).select_from(rows), parameters)
 
 
 def _told(question: Question, asked: Asked) -> dict[str, str]:

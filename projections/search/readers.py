@@ -151,6 +151,11 @@ class Readers:
                 more[replace(terms, sight=sight)] = [*more.get(replace(terms, sight=sight), ()), *areas]
         return seen, more
 
+    def said(self, path: Pointer) -> tuple[Sight, Sight, list[str]]:
+        """Where the path may be read, where all of it may be, and the members that rules speak of by themselves."""
+        node = self._node(path)
+        return self._sight(path), self._whole(path), sorted(node.children) if node is not None else []
+
     def is_everywhere(self, sight: Sight) -> bool:
         """Whether every policy that says anything to the caller is meant."""
         return any(not layer.against and layer.by == self.everyone for layer in sight)

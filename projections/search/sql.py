@@ -32,6 +32,7 @@ from projections.search.comparing import (
     some,
     within_bounds,
 )
+from projections.search.documents import in_document, shown_paths
 from projections.search.keys import EMPTY, MANY, NULL, VALUE, path_key
 from projections.search.readers import Area, Areas, Array, Readers, Sight, Terms
 from projections.search.shapes import Group, Presence, Shape, Test
@@ -62,11 +63,15 @@ _Classes: TypeAlias = "Callable[[frozenset[str]], Condition]"
 
 
 class Compiler:
-    """Conditions on ``search_things`` for callers who have some classes; ``alone``: they have one subject."""
+    """Conditions on ``search_things`` for callers who have some classes; ``alone``: they have one subject.
 
-    def __init__(self, readers: Readers, parameters: Parameters, *, alone: bool) -> None:
+    ``partly``: there are namespaces whose things have values without keys.
+    """
+
+    def __init__(self, readers: Readers, parameters: Parameters, *, alone: bool, partly: bool = False) -> None:
         self.readers = readers
         self.parameters = parameters
+        self._partly = partly
         self._subject: ColumnElement[Any] = (
             parameters.bind(Text, lambda given: given.subjects[0])
             if alone
@@ -79,6 +84,11 @@ class Compiler:
         parts = [self._sees(seen, self._has)]
         for terms, found in areas.items():
             parts.append(every(self._when(terms, self._has), _Keyed(_within(found)).condition()))
+        if areas and self._partly:
+            shown = shown_paths(self.readers).items()
+            among_these = any_(self.parameters.bind(ARRAY(Text), lambda given: list(given.partly)))
+            in_state = some(*(every(self._sees(sight, self._has), in_document(found)) for sight, found in shown))
+            parts.append(every(things.c.namespace == among_these, in_state))
         return some(*parts)
 
     def condition(self, shape: Shape) -> Condition:

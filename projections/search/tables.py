@@ -44,3 +44,10 @@ grants: Final = Table(
 )
 
 paths: Final = Table("search_paths", _metadata, _name("path", key=True), Column("things", BigInteger, nullable=False))
+
+indexes: Final = Table(
+    "search_indexes",
+    _metadata,
+    _name("namespace", key=True),
+    Column("usable", JSON, nullable=False),
+)

@@ -1,5 +1,6 @@
 -- The classes of some subjects, each with its rules, one index probe per class however many policies have it.
--- $1 subjects.
+-- Then, without a subject, the namespaces whose index is not everything, each with the fields that can be asked for: what
+-- a search has to know first comes in one round trip. $1 subjects.
 WITH RECURSIVE classes AS (
     SELECT s.subject, first.class, first.rules
     FROM unnest($1::text[]) AS s (subject)
@@ -18,3 +19,5 @@ WITH RECURSIVE classes AS (
     ) AS next
 )
 SELECT subject, class, rules FROM classes
+UNION ALL
+SELECT NULL, i.namespace, i.usable FROM search_indexes AS i

@@ -6,14 +6,24 @@ can be made anew at any time. Source of the rules: Ditto documentation, page *ba
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import assert_never
 
 from protocol.announcements.records import Acknowledged, Announced, Failed, Published, Record
-from protocol.announcements.watch import AT_ONCE, Ack, Watch, calls_again, chance_of, is_watched, subjects_of, watch_id
-from protocol.json import JsonObject, canonical
+from protocol.announcements.watch import (
+    AT_ONCE,
+    Ack,
+    Watch,
+    calls_again,
+    chance_of,
+    entries_of,
+    is_watched,
+    subjects_in,
+    watch_id,
+)
+from protocol.json import MISSING, JsonObject, canonical
 from protocol.policies.state import PolicyState
 
 DEFAULT_RANDOMIZATION = timedelta(minutes=5)
@@ -47,33 +57,61 @@ def after_change(
     """After an event of the policy led to ``policy``; ``by_announcer`` says that the service removed something itself.
 
     A subject that left is announced if it asked for that and was not told before. One whose id is still there, with
-    other settings or in another entry, is not: its access was extended, and the old watch ends in silence.
+    other settings or in another entry, is not: its access was extended, and the old watch ends in silence. Only what
+    the event changed is looked at, so that one of many subjects costs no more than one of few.
     """
     document = {} if policy.deleted else policy.document
-    present = {(each, canonical(subject)): subject for _, each, subject in subjects_of(document)}
+    changed = _changed(_entries_before(watching), document)
+    if not changed:
+        return replace(watching, policy=policy)
+    present = {(each, canonical(subject)): subject for each, subject in _holders(document, changed)}
     ids = {subject_id for subject_id, _ in present}
     at = policy.modified
-    watches: dict[str, Watch] = {}
+    watches = dict(watching.watches)
     kept: set[tuple[str, bytes]] = set()
-    for watch in watching.watches.values():
+    for watch in [each for each in watches.values() if each.subject_id in changed and each.stage != "ended"]:
         identity = (watch.subject_id, canonical(watch.subject))
-        if watch.stage == "ended" or (watch.gone_at is None and identity in present):
-            if watch.stage != "ended":
-                kept.add(identity)
-            watches[watch.watch_id] = watch
+        if watch.gone_at is None and identity in present:
+            kept.add(identity)
         elif watch.subject_id in ids:
             watches[watch.watch_id] = _ended(watch, "replaced", at)
         elif watch.gone_at is None:
             watches[watch.watch_id] = _gone(watch, at, by_announcer=by_announcer)
-        else:
-            watches[watch.watch_id] = watch
     fresh = {key: subject for key, subject in present.items() if key not in kept and is_watched(subject)}
-    for watch in _begun(policy, fresh, randomization):
-        for old in [each for each in watches.values() if each.subject_id == watch.subject_id]:
-            if old.stage == "ended":
-                del watches[old.watch_id]
-        watches[watch.watch_id] = watch
+    if fresh:
+        again = {subject_id for subject_id, _ in fresh}
+        for old in [each for each in watches.values() if each.stage == "ended" and each.subject_id in again]:
+            del watches[old.watch_id]
+        watches.update((watch.watch_id, watch) for watch in _begun(policy, fresh, randomization))
     return replace(watching, policy=policy, watches=watches)
+
+
+def _entries_before(watching: Watching) -> JsonObject:
+    policy = watching.policy
+    return {} if policy is None or policy.deleted else policy.document
+
+
+def _changed(before: JsonObject, after: JsonObject) -> set[str]:
+    """The subjects that came, left or have other settings in any entry. States share what an event left as it was."""
+    if before.get("entries") is after.get("entries"):
+        return set()
+    old, new = dict(entries_of(before)), dict(entries_of(after))
+    found: set[str] = set()
+    for label in old.keys() | new.keys():
+        one, other = subjects_in(old.get(label)), subjects_in(new.get(label))
+        if one is not other:
+            found.update(each for each, value in other.items() if value is not one.get(each, MISSING))
+            found.update(one.keys() - other.keys())
+    return found
+
+
+def _holders(document: JsonObject, subject_ids: Set[str]) -> Iterator[tuple[str, JsonObject]]:
+    for _, entry in entries_of(document):
+        subjects = subjects_in(entry)
+        for subject_id in subject_ids & subjects.keys():
+            subject = subjects[subject_id]
+            if isinstance(subject, dict):
+                yield subject_id, subject
 
 
 def after_record(watching: Watching, record: Record, *, revision: int, at: datetime) -> Watching:
@@ -95,19 +133,18 @@ def _begun(
         if expiry is None:
             yield watch
         elif asked.before_expiry is None:
-            yield replace(watch, stage="expiring", next_at=expiry)
+            yield watch.with_(stage="expiring", next_at=expiry)
         else:
             spread = randomization if asked.randomization is None else asked.randomization
             at = expiry - asked.before_expiry - chance_of(name) * spread
-            yield replace(watch, stage="waiting", announce_at=at, next_at=at)
+            yield watch.with_(stage="waiting", announce_at=at, next_at=at)
 
 
 def _gone(watch: Watch, at: datetime, *, by_announcer: bool) -> Watch:
     if not watch.asked.when_deleted or watch.told:
         expired = by_announcer and watch.expiry is not None
         return _ended(watch, "expired" if expired else "removed", at)
-    return replace(
-        watch,
+    return watch.with_(
         stage="waiting",
         occasion="deletion",
         gone_at=at,
@@ -127,8 +164,7 @@ def _recorded(watch: Watch, record: Record, at: datetime) -> Watch:
             if record.occasion != watch.occasion:
                 return watch
             answered = tuple(ack for ack in watch.acks if not calls_again(ack.status))
-            return replace(
-                watch,
+            return watch.with_(
                 stage="announced",
                 next_at=AT_ONCE,
                 attempt=record.attempt,
@@ -151,41 +187,41 @@ def _recorded(watch: Watch, record: Record, at: datetime) -> Watch:
 
 def _published(watch: Watch, at: datetime) -> Watch:
     """An answer may come before the confirm is recorded."""
-    watch = replace(watch, published_at=watch.published_at or at)
+    watch = watch.with_(published_at=watch.published_at or at)
     if watch.stage != "announced":
         return watch
     if watch.answered_well:
         return _told(watch, at)
-    return replace(watch, stage="published", next_at=at + timedelta(seconds=watch.timeout))
+    return watch.with_(stage="published", next_at=at + timedelta(seconds=watch.timeout))
 
 
 def _acknowledged(watch: Watch, ack: Ack) -> Watch:
     """Answers to earlier attempts count too: they name the same announcement."""
     others = tuple(each for each in watch.acks if each.label != ack.label)
-    watch = replace(watch, acks=(*others, ack))
+    watch = watch.with_(acks=(*others, ack))
     if watch.stage in {"expiring", "idle"}:
         return watch
     if watch.answered_well:
         return _told(watch, ack.at)
     if watch.stage == "published" and not watch.missing:
-        return replace(watch, next_at=AT_ONCE)
+        return watch.with_(next_at=AT_ONCE)
     return watch
 
 
 def _failed(watch: Watch, record: Failed, at: datetime) -> Watch:
     if record.retry_at is not None:
-        return replace(watch, stage="waiting", next_at=record.retry_at, backoff=record.backoff)
+        return watch.with_(stage="waiting", next_at=record.retry_at, backoff=record.backoff)
     if watch.occasion == "deletion":
         return _ended(watch, "unanswered", at)
-    return replace(watch, stage="expiring", next_at=AT_ONCE)
+    return watch.with_(stage="expiring", next_at=AT_ONCE)
 
 
 def _told(watch: Watch, at: datetime) -> Watch:
     if watch.occasion == "deletion":
         return _ended(watch, "announced", at)
-    return replace(watch, stage="expiring", told=True, next_at=watch.expiry)
+    return watch.with_(stage="expiring", told=True, next_at=watch.expiry)
 
 
 def _ended(watch: Watch, outcome: str, at: datetime) -> Watch:
     gone = watch.gone_at or at
-    return replace(watch, stage="ended", outcome=outcome, next_at=None, gone_at=gone)  # type: ignore[arg-type]  # literals above
+    return watch.with_(stage="ended", outcome=outcome, next_at=None, gone_at=gone)

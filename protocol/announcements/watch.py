@@ -13,7 +13,7 @@ Source: Ditto documentation, page *basic-policy*, sections on subject expiry and
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from hashlib import blake2b
@@ -35,6 +35,8 @@ AT_ONCE: Final = datetime(1970, 1, 1, tzinfo=UTC)
 """When something is due whatever the clock says: one that was put back must not delay what has happened already."""
 
 UNANSWERED: Final = frozenset({408, 424})
+_READ: Final = frozenset({"asked", "expiry"})
+_NONE: Final[JsonObject] = {}
 _FINEST: Final = timedelta(microseconds=1)
 _NOTHING: Final = Announcement(
     before_expiry=None, when_deleted=False, ack_labels=(), ack_timeout=None, randomization=None
@@ -115,6 +117,13 @@ class Watch:
         """Whether every label asked for was answered, none with a call for repetition."""
         return not self.missing and not any(calls_again(ack.status) for ack in self.acks)
 
+    def with_(self, **changes: object) -> Watch:
+        """The watch with changes to anything but its subject; what was read from that is not read again."""
+        changed = replace(self, **changes)  # type: ignore[arg-type]  # as with ``replace``
+        for name in _READ & self.__dict__.keys():
+            changed.__dict__[name] = self.__dict__[name]
+        return changed
+
     def is_due(self, now: datetime) -> bool:
         """Whether something is to be done."""
         return self.next_at is not None and self.next_at <= now
@@ -137,9 +146,20 @@ def expiry_of(subject: JsonObject) -> datetime | None:
 
 def subjects_of(document: JsonObject) -> Iterator[tuple[str, str, JsonObject]]:
     """Label, id and value of every subject of a policy."""
-    for label, entry in _objects(document.get("entries")):
-        for subject_id, subject in _objects(entry.get("subjects")):
+    for label, entry in entries_of(document):
+        for subject_id, subject in _objects(subjects_in(entry)):
             yield label, subject_id, subject
+
+
+def entries_of(document: JsonObject) -> Iterator[tuple[str, JsonObject]]:
+    """Label and value of every entry of a policy."""
+    return _objects(document.get("entries"))
+
+
+def subjects_in(entry: JsonObject | None) -> JsonObject:
+    """The subjects of an entry by id; none where there is no entry."""
+    subjects = None if entry is None else entry.get("subjects")
+    return subjects if isinstance(subjects, dict) else _NONE
 
 
 def is_watched(subject: JsonObject) -> bool:

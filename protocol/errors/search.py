@@ -16,6 +16,40 @@ class SearchQueryTimeExceeded(DittoError):
         super().__init__(f"The query took longer than {seconds:g} s.")
 
 
+class SearchFieldNotIndexed(DittoError):
+    """A property that the SearchIndex of a searched namespace does not hold (ours: Ditto finds nothing instead).
+
+    ``namespaces`` must be such that the caller knows of them already.
+    """
+
+    code = "thing-search:search.field.notindexed"
+    status = 400
+    hint = (
+        "Leave these namespaces or fields out, or have the operator add the fields to the search index of each: "
+        "PUT /api/2/namespaces/<namespace>/search-index."
+    )
+
+    def __init__(self, fields: tuple[str, ...], namespaces: tuple[str, ...]) -> None:
+        super().__init__(
+            f"The search index of the namespaces {_listed(namespaces)} does not hold (yet) all of {_listed(fields)}."
+        )
+        self.extras = {"fields": list(fields), "namespaces": list(namespaces)}
+
+
+class SearchIndexInvalid(DittoError):
+    """The fields of a SearchIndex that cannot be (ours: Ditto has no such resource)."""
+
+    code = "thing-search:search.index.invalid"
+    status = 400
+    hint = (
+        'Send {"fields": [...]} with pointers such as attributes/room, features/*/properties/temperature, _modified; '
+        'or {"fields": "default"}, or {"fields": "all"}.'
+    )
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"The search index cannot be set: {reason}.")
+
+
 class SearchNamespacesInvalid(DittoError):
     """A namespace that cannot be searched."""
 
@@ -70,3 +104,7 @@ class SearchSubscriptionTimeout(DittoError):
 
     def __init__(self, subscription_id: str) -> None:
         super().__init__(f"The search subscription '{subscription_id[:200]}' was idle for too long.")
+
+
+def _listed(names: tuple[str, ...]) -> str:
+    return ", ".join(f"'{name[:200]}'" for name in names)

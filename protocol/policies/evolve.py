@@ -36,21 +36,25 @@ def evolve_policy(state: PolicyState | None, event: Event, *, revision: int, tim
 
 
 def _expired(known: tuple[str, ...], document: JsonObject, event: Event) -> tuple[str, ...]:
-    """Who was removed by expiry, without those that are in the policy."""
+    """Who was removed by expiry, without those that are in the policy; a removal brings nobody back."""
     match event:
         case Event(action="deleted", path=("entries", _, "subjects", subject_id), cause="expiry"):
-            known = (*(each for each in known if each != subject_id), subject_id)[-EXPIRED_MAX:]
-    present = _subjects(document)
-    return tuple(each for each in known if each not in present)
+            others = tuple(each for each in known if each != subject_id)
+            return (*others, *_absent((subject_id,), document))[-EXPIRED_MAX:]
+        case Event(action="deleted"):
+            return known
+        case _:
+            return _absent(known, document)
 
 
-def _subjects(document: JsonObject) -> set[str]:
+def _absent(subject_ids: tuple[str, ...], document: JsonObject) -> tuple[str, ...]:
     entries = document.get("entries")
-    found: set[str] = set()
+    held: list[JsonObject] = []
     for entry in entries.values() if isinstance(entries, dict) else ():
         subjects = entry.get("subjects") if isinstance(entry, dict) else None
-        found.update(subjects if isinstance(subjects, dict) else ())
-    return found
+        if isinstance(subjects, dict):
+            held.append(subjects)
+    return tuple(each for each in subject_ids if not any(each in subjects for subjects in held))
 
 
 def _document(before: JsonObject, event: Event) -> JsonObject:

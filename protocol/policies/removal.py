@@ -1,4 +1,4 @@
-"""The removal of an expired subject: a command that only the service itself gives.
+"""The removal of expired subjects: a command that only the service itself gives.
 
 No message can say it, so it is not asked whether the sender may. Nor is it asked whether an owner stays: who owns a
 policy for good does not expire. Source: Ditto documentation, page *basic-policy*, section on subject expiry.
@@ -6,6 +6,7 @@ policy for good does not expire. Source: Ditto documentation, page *basic-policy
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
@@ -22,25 +23,26 @@ ANNOUNCER: Final = AuthContext(subjects=("twinlog:announcer",))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RemoveSubject(Command):
-    """Remove a subject from every entry that holds it with exactly this value; ``verb`` is delete."""
+class RemoveSubjects(Command):
+    """Remove subjects, pairs of id and value, from every entry that holds them just so; ``verb`` is delete."""
 
-    subject_id: str
-    subject: JsonObject
-
-
-def removal(policy_id: PolicyId, subject_id: str, subject: JsonObject) -> RemoveSubject:
-    """The command for one subject."""
-    path = ("entries",)
-    return RemoveSubject(entity_id=policy_id, verb="delete", path=path, subject_id=subject_id, subject=subject)
+    subjects: tuple[tuple[str, JsonObject], ...]
 
 
-def decide_removal(command: RemoveSubject, policy: PolicyState | None) -> Decision:
-    """One event per entry that holds the subject. Where it has other settings by now, or is gone, nothing happens.
+def removal(policy_id: PolicyId, subjects: Iterable[tuple[str, JsonObject]]) -> RemoveSubjects:
+    """The command for some subjects of a policy."""
+    return RemoveSubjects(entity_id=policy_id, verb="delete", path=("entries",), subjects=tuple(subjects))
+
+
+def decide_removal(command: RemoveSubjects, policy: PolicyState | None) -> Decision:
+    """One event per entry and subject. Where one has other settings by now, or is gone, nothing happens to it.
 
     Ditto tells the removal from several entries as one ``deleted`` of ``/``, which reads like that of the policy.
     """
     document = {} if policy is None or policy.deleted else policy.document
+    meant: dict[str, list[JsonObject]] = {}
+    for subject_id, subject in command.subjects:
+        meant.setdefault(subject_id, []).append(subject)
     events = tuple(
         Event(
             entity_id=command.entity_id,
@@ -49,6 +51,6 @@ def decide_removal(command: RemoveSubject, policy: PolicyState | None) -> Decisi
             cause="expiry",
         )
         for label, subject_id, subject in subjects_of(document)
-        if subject_id == command.subject_id and same(subject, command.subject)
+        if any(same(subject, each) for each in meant.get(subject_id, ()))
     )
     return Decision(entity_id=command.entity_id, verb="delete", path=command.path, status=204, events=events)

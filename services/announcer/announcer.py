@@ -11,19 +11,17 @@ from __future__ import annotations
 import asyncio
 import random
 import uuid
-from collections.abc import Callable, Iterable, Mapping, Sequence, Set
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Mapping, Sequence, Set
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final, Protocol
 
 import structlog
 
 from eventstore.errors import StoreError
-from eventstore.events import RecordedEvent, StreamName
+from eventstore.events import StreamName
 from projections.deadlines import Claims, DeadlinesReader, Release, Waking
-from projections.deadlines.following import after
-from protocol.announcements.decide import Moment, Publish, Remove, Rules, Step, next_step
-from protocol.announcements.evolve import Watching
+from protocol.announcements.decide import Moment, Publish, Remove, Rules, Step
 from protocol.announcements.records import Failed, Published, Record
 from protocol.announcements.watch import Watch
 from protocol.enforcement.auth import AuthContext
@@ -35,12 +33,11 @@ from protocol.streams import entity_of
 from services.announcer.meters import Meters
 from services.announcer.publishing import Publishes, message_of
 from services.announcer.recording import Draft, Recorder
+from services.announcer.round import PASSES, Round, Share
 
 log = structlog.get_logger(__name__)
 
 EDGE: Final = "announcer"
-PASSES: Final = 6
-"""Steps that one subject takes in a round at most: announced, published, removed, and some to spare."""
 
 
 class Submits(Protocol):
@@ -57,37 +54,19 @@ class Submits(Protocol):
 class Pace:
     """How fast the announcer works.
 
-    ``policies`` are claimed at a time, ``removals`` submitted at a time, so that other commands get their turn.
-    ``poll`` seconds pass at most between two looks. What cannot be done now rests for ``rest`` seconds. The broker
-    counts as lost after ``lost`` seconds, and is waited for at the start for ``patience``.
+    ``subjects`` is how many are worked on at a time, so that other commands get their turn: about so many are claimed
+    (whole policies), told in one go and removed in one go. ``rounds`` go on side by side, one working while another
+    waits for the database or the broker. ``poll`` seconds pass at most between two looks. What cannot be done now rests
+    for ``rest`` seconds. The broker counts as lost after ``lost`` seconds, and is waited for at the start for
+    ``patience``.
     """
 
-    policies: int = 64
-    removals: int = 32
+    subjects: int = 128
+    rounds: int = 2
     poll: float = 0.5
     rest: float = 1.0
     lost: float = 30.0
     patience: float = 2.0
-
-
-@dataclass(slots=True, kw_only=True)
-class _Round:
-    """What a round knows of the policies that it has claimed."""
-
-    watched: dict[StreamName, Watching]
-    releases: dict[StreamName, Release]
-    removed: set[str] = field(default_factory=set)
-
-    def follow(self, recorded: Mapping[StreamName, Iterable[RecordedEvent]]) -> None:
-        for stream, events in recorded.items():
-            for event in events:
-                self.watched[stream] = after(self.watched[stream], event)
-                self.releases[stream] = Release(position=event.position)
-
-    def leave(self, streams: Iterable[StreamName]) -> None:
-        """Nothing more about these in this round."""
-        for stream in streams:
-            self.watched.pop(stream, None)
 
 
 class Announcer:
@@ -121,10 +100,16 @@ class Announcer:
         self._pace = pace or Pace()
         self._chance = chance
         self._new_id = new_id
+        self._share = Share(self._pace.subjects)
 
     async def run(self) -> None:
         """Do what is due, then wait until more is; cancel to stop."""
         await self._publisher.ready(self._pace.patience)
+        async with asyncio.TaskGroup() as group:
+            for _ in range(self._pace.rounds):
+                group.create_task(self._rounds())
+
+    async def _rounds(self) -> None:
         idle = 0
         while True:
             try:
@@ -140,25 +125,25 @@ class Announcer:
 
     async def work(self) -> int:
         """One round; answers how many policies were claimed, 0 if nothing was due."""
-        claimed = await self._claims.take(self._clock(), self._pace.policies)
+        claimed = await self._claims.take(self._clock(), self._share.policies)
         if not claimed:
             return 0
         rest = Release(rest=self._pace.rest)
-        round_ = _Round(watched={}, releases=dict.fromkeys(claimed, rest))
+        round_ = Round(watched={}, releases=dict.fromkeys(claimed, rest))
         try:
             round_.watched = await self._reader.load(claimed)
-            for _ in range(PASSES):
-                if not await self._pass(round_):
-                    break
+            self._share.saw(list(round_.watched.values()))
+            while await self._pass(round_):
+                pass
         finally:
             await self._claims.release(round_.releases)
         return len(claimed)
 
-    async def _pass(self, round_: _Round) -> bool:
+    async def _pass(self, round_: Round) -> bool:
         moment = Moment(
             now=self._clock(), rules=self._rules, chance=self._chance, new_id=self._new_id, broker=self._broker()
         )
-        steps = {stream: _steps(watching, moment) for stream, watching in round_.watched.items()}
+        steps = round_.due(moment, self._pace.subjects)
         done = await self._record(round_, steps)
         done |= await self._publish(round_, steps, moment.now)
         done |= await self._remove(round_, steps)
@@ -168,7 +153,7 @@ class Announcer:
         silence = self._publisher.silence()
         return "up" if not silence else "lost" if silence > self._pace.lost else "down"
 
-    async def _record(self, round_: _Round, steps: Mapping[StreamName, Sequence[Step]]) -> bool:
+    async def _record(self, round_: Round, steps: Mapping[StreamName, Sequence[Step]]) -> bool:
         drafts: dict[StreamName, Draft] = {}
         for stream, due in steps.items():
             records: list[Record] = [step for step in due if not isinstance(step, (Publish, Remove))]
@@ -177,7 +162,7 @@ class Announcer:
                 self._meters.failed.inc(sum(isinstance(record, Failed) for record in records))
         return await self._append(round_, drafts)
 
-    async def _append(self, round_: _Round, drafts: Mapping[StreamName, Draft]) -> bool:
+    async def _append(self, round_: Round, drafts: Mapping[StreamName, Draft]) -> bool:
         recorded = await self._recorder.append(drafts)
         round_.follow(recorded)
         overtaken = drafts.keys() - recorded.keys()
@@ -187,7 +172,7 @@ class Announcer:
         self._meters.overtaken.inc(len(overtaken))
         return bool(recorded)
 
-    async def _publish(self, round_: _Round, steps: Mapping[StreamName, Sequence[Step]], now: datetime) -> bool:
+    async def _publish(self, round_: Round, steps: Mapping[StreamName, Sequence[Step]], now: datetime) -> bool:
         attempts: list[tuple[StreamName, Watch]] = []
         for stream, due in steps.items():
             if stream in round_.watched:
@@ -216,7 +201,7 @@ class Announcer:
         return True
 
     async def _reloaded(
-        self, round_: _Round, drafts: Mapping[StreamName, Draft], overtaken: Set[StreamName]
+        self, round_: Round, drafts: Mapping[StreamName, Draft], overtaken: Set[StreamName]
     ) -> dict[StreamName, Draft]:
         """What has happened is recorded in any case; an answer may come before the record of what it answers."""
         if not overtaken:
@@ -224,38 +209,28 @@ class Announcer:
         round_.watched |= await self._reader.load(overtaken)
         return {stream: replace(drafts[stream], watching=round_.watched[stream]) for stream in overtaken}
 
-    async def _remove(self, round_: _Round, steps: Mapping[StreamName, Sequence[Step]]) -> bool:
-        due = [
-            (stream, step.watch)
-            for stream, each in steps.items()
-            for step in each
-            if isinstance(step, Remove) and step.watch.watch_id not in round_.removed
-        ]
-        for start in range(0, len(due), self._pace.removals):
-            some = due[start : start + self._pace.removals]
-            answers = await asyncio.gather(
-                *(self._removal(stream, watch) for stream, watch in some), return_exceptions=True
-            )
-            for (stream, watch), answer in zip(some, answers, strict=True):
-                round_.removed.add(watch.watch_id)
-                if isinstance(answer, Response):
-                    round_.releases[stream] = Release(position=answer.position or 0)
-                    self._meters.removed.inc(answer.position is not None)
-                elif isinstance(answer, DittoError):
-                    log.warning("removal_refused", policy=stream, subject=watch.subject_id, reason=answer.message)
-                    round_.releases[stream] = Release(rest=self._pace.rest)
-                else:
-                    raise answer
+    async def _remove(self, round_: Round, steps: Mapping[StreamName, Sequence[Step]]) -> bool:
+        """One command for each policy; all are in one append, and other commands have their turn after it."""
+        due: dict[StreamName, list[Watch]] = {}
+        for stream, each in steps.items():
+            if watches := [step.watch for step in each if isinstance(step, Remove)]:
+                due[stream] = watches
+        answers = await asyncio.gather(*(self._removal(*each) for each in due.items()), return_exceptions=True)
+        for (stream, watches), answer in zip(due.items(), answers, strict=True):
+            round_.removed.update(watch.watch_id for watch in watches)
+            if isinstance(answer, Response):
+                round_.releases[stream] = Release(position=answer.position or 0)
+                self._meters.removed.inc(0 if answer.position is None else len(watches))
+            elif isinstance(answer, DittoError):
+                log.warning("removal_refused", policy=stream, subjects=len(watches), reason=answer.message)
+                round_.releases[stream] = Release(rest=self._pace.rest)
+            else:
+                raise answer
         return bool(due)
 
-    async def _removal(self, stream: StreamName, watch: Watch) -> Response:
-        command = removal(_policy_id(stream), watch.subject_id, watch.subject)
+    async def _removal(self, stream: StreamName, watches: Sequence[Watch]) -> Response:
+        command = removal(_policy_id(stream), [(watch.subject_id, watch.subject) for watch in watches])
         return await self._commanding.submit(command, ANNOUNCER, edge=EDGE)
-
-
-def _steps(watching: Watching, moment: Moment) -> list[Step]:
-    found = (next_step(watch, moment) for watch in watching.watches.values())
-    return [step for step in found if step is not None]
 
 
 def _policy_id(stream: StreamName) -> PolicyId:

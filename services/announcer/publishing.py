@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import takewhile
 from typing import Final, Protocol
 
 from aiormq.abc import AbstractConnection
@@ -116,7 +117,7 @@ class AnnouncementPublisher:
                 future.set_result(False)
 
     def _settled(self, tag: int, multiple: bool, taken: bool) -> None:  # noqa: FBT001 - as a confirm says it
-        tags = [each for each in self._waiting if each <= tag] if multiple else [tag]
+        tags = list(takewhile(lambda each: each <= tag, self._waiting)) if multiple else [tag]
         for each in tags:
             future = self._waiting.pop(each, None)
             if future is not None and not future.done():

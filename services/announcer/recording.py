@@ -9,7 +9,7 @@ from typing import Final
 
 from eventstore.events import Appended, Commit, NewEvent, RecordedEvent, StreamAppend, StreamName
 from eventstore.store import EventStore
-from protocol.announcements.evolve import Watching
+from protocol.announcements.evolve import Watching, after_record
 from protocol.announcements.records import Record, store_record
 from protocol.json import dump
 from protocol.policies.removal import ANNOUNCER
@@ -30,6 +30,14 @@ class Draft:
     firm: bool
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recorded:
+    """A draft that is in the log: what is watched after its records, and the position of the last one."""
+
+    watching: Watching
+    position: int
+
+
 class Recorder:
     """Appends records to the streams of announcements, those of many policies in one transaction."""
 
@@ -37,7 +45,7 @@ class Recorder:
         self._store = store
         self._clock = clock
 
-    async def append(self, drafts: Mapping[StreamName, Draft]) -> dict[StreamName, list[RecordedEvent]]:
+    async def append(self, drafts: Mapping[StreamName, Draft]) -> dict[StreamName, Recorded]:
         """What is now in the log, by the policy's stream; those that somebody has overtaken are left out.
 
         Raises what the store raises: then reload before deciding anew, since the append may have been made.
@@ -47,7 +55,7 @@ class Recorder:
             commits = [_commit(stream, draft) for stream, draft in left.items()]
             answer = await self._store.append(commits, recorded_at=self._clock())
             if isinstance(answer, Appended):
-                return _by_policy(left, answer.events)
+                return _followed(left, answer.events)
             left = {stream: draft for index, (stream, draft) in enumerate(left.items()) if index not in answer.stale}
         return {}
 
@@ -66,11 +74,15 @@ def _commit(stream: StreamName, draft: Draft) -> Commit:
     return Commit(appends=(own, StreamAppend(stream=stream, expected_revision=policy.revision, events=())))
 
 
-def _by_policy(
-    drafts: Mapping[StreamName, Draft], events: Sequence[RecordedEvent]
-) -> dict[StreamName, list[RecordedEvent]]:
-    owners = {announcements_of(stream): stream for stream in drafts}
-    found: dict[StreamName, list[RecordedEvent]] = {}
+def _followed(drafts: Mapping[StreamName, Draft], events: Sequence[RecordedEvent]) -> dict[StreamName, Recorded]:
+    own: dict[str, list[RecordedEvent]] = {}
     for event in events:
-        found.setdefault(owners[event.stream], []).append(event)
+        own.setdefault(event.stream, []).append(event)
+    found: dict[StreamName, Recorded] = {}
+    for stream, draft in drafts.items():
+        watching = draft.watching
+        appended = own[announcements_of(stream)]
+        for record, event in zip(draft.records, appended, strict=True):
+            watching = after_record(watching, record, revision=event.revision, at=event.recorded_at)
+        found[stream] = Recorded(watching=watching, position=appended[-1].position)
     return found

@@ -11,6 +11,7 @@ from services.cli.exits import EPILOG
 from services.cli.policies import policies
 from services.cli.rebuild import rebuild
 from services.cli.search import search
+from services.cli.search_index import search_index
 from services.cli.serve import migrate, serve
 from services.cli.settings import settings
 from services.cli.status import status
@@ -31,6 +32,7 @@ app.add_typer(things, name="thing", epilog=EPILOG)
 app.add_typer(policies, name="policy", epilog=EPILOG)
 app.command("rebuild", epilog=EPILOG)(rebuild)
 app.command("search", epilog=EPILOG)(search)
+app.add_typer(search_index, name="search-index", epilog=EPILOG)
 app.command("deadlines", epilog=EPILOG)(deadlines)
 app.command("status", epilog=EPILOG)(status)
 app.command("settings")(settings)

@@ -35,6 +35,9 @@ def search(
 ) -> None:
     """Find things by RQL in the running service.
 
+    Without --namespaces those of the caller's solution are searched (TWINLOG_SOLUTIONS), or all of them. What can be
+    asked for in a namespace, `twinlog search-index` shows.
+
     Examples:
       twinlog search 'eq(attributes/country,"CH")' --sort=-attributes/altitude --fields thingId,attributes/name
 

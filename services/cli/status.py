@@ -18,7 +18,9 @@ from services.cli.connection import endpoints, open_log, settings
 from services.cli.exits import Exit
 from services.cli.printing import console
 from services.cli.running import MIGRATE_FIRST, NOT_MIGRATED, run
+from services.core import now
 from services.embedded.processes import ServerFailed
+from services.searching.indexes import SearchIndex, SearchIndexes
 
 CONNECT_SECONDS = 5.0
 
@@ -46,7 +48,7 @@ def status(
 
 
 async def _status(*, as_json: bool) -> None:
-    head, consumers, database = await _log()
+    head, consumers, indexing, database = await _log()
     servers = [database, await _broker()]
     if as_json:
         shown = {
@@ -63,27 +65,30 @@ async def _status(*, as_json: bool) -> None:
                 }
                 for item in consumers
             ],
+            "indexing": [index.to_json() for index in indexing],
         }
         typer.echo(orjson.dumps(shown, option=orjson.OPT_INDENT_2).decode())
     else:
-        _print(servers, head, consumers)
+        _print(servers, head, consumers, indexing)
     if not all(item.reached for item in servers):
         raise typer.Exit(Exit.UNREACHED)
 
 
-async def _log() -> tuple[int, list[Standing], Reached]:
+async def _log() -> tuple[int, list[Standing], list[SearchIndex], Reached]:
     try:
         async with open_log() as log:
             version = await log.pool.fetchval("show server_version")
+            indexes = await SearchIndexes(store=log.store, pool=log.pool, clock=now).listed()
             return (
                 await log.store.head(),
                 await standings(log.pool),
+                [index for index in indexes if not index.complete],
                 Reached(server="PostgreSQL", reached=True, says=version),
             )
     except NOT_MIGRATED:
-        return 0, [], Reached(server="PostgreSQL", reached=False, says=MIGRATE_FIRST)
+        return 0, [], [], Reached(server="PostgreSQL", reached=False, says=MIGRATE_FIRST)
     except (StoreError, ServerFailed) as trouble:
-        return 0, [], Reached(server="PostgreSQL", reached=False, says=str(trouble))
+        return 0, [], [], Reached(server="PostgreSQL", reached=False, says=str(trouble))
 
 
 async def _broker() -> Reached:
@@ -101,7 +106,7 @@ async def _broker() -> Reached:
     return Reached(server="RabbitMQ", reached=True, says="answers")
 
 
-def _print(servers: list[Reached], head: int, consumers: list[Standing]) -> None:
+def _print(servers: list[Reached], head: int, consumers: list[Standing], indexing: list[SearchIndex]) -> None:
     out = console()
     reached = Table("server", "reached", "says", title="servers")
     for server in servers:
@@ -112,3 +117,5 @@ def _print(servers: list[Reached], head: int, consumers: list[Standing]) -> None
         lag = f"{item.behind_events:,} ({item.behind_seconds:.1f} s)"
         lags.add_row(item.name, str(item.version), f"{item.position:,}", lag, item.owner or "nobody")
     out.print(lags)
+    for index in indexing:
+        out.print(f"the search index of {index.namespace} is being made: {index.done:,} of {index.total:,} things")

@@ -35,6 +35,7 @@ from services.commanding.pending import Pending
 from services.commanding.reading import Gathering, Reader, gathering, together
 from services.commanding.remembered import RememberedCommands
 from services.commanding.rules import stream_name
+from services.commanding.sharing import SharedEntries
 from services.commanding.states import StateCache
 from services.commanding.trust import Trust
 from services.commanding.writing import Writer
@@ -69,8 +70,9 @@ class Commanding:
         self.metrics = metrics or Metrics()
         self._twins = twins
         self._loop = asyncio.get_running_loop()
+        shared = SharedEntries()
         self._cache: StateCache[EntityState] = StateCache(
-            max_entries=limits.cache_entries, max_bytes=limits.cache_bytes
+            max_entries=limits.cache_entries, max_bytes=limits.cache_bytes, characters=shared.characters
         )
         self._states = States(
             twins=twins,
@@ -78,6 +80,7 @@ class Commanding:
             cache=self._cache,
             store_seconds=limits.store_seconds,
             enforcers=Enforcers(max_entries=limits.enforcers),
+            shared=shared,
         )
         self._ledger = Ledger(metrics=self.metrics, time=self._loop.time)
         remembered = RememberedCommands(max_entries=limits.remembered_commands, max_bytes=limits.remembered_bytes)

@@ -13,6 +13,7 @@ from protocol.entities import EntityState
 from protocol.json import MISSING, Missing
 from services.commanding.enforcers import Enforcers
 from services.commanding.errors import StoreDown
+from services.commanding.sharing import SharedEntries
 from services.commanding.states import NO_EPOCH, StateCache
 from services.commanding.trust import Trust
 
@@ -36,8 +37,10 @@ class States:
         cache: StateCache[EntityState],
         store_seconds: float,
         enforcers: Enforcers,
+        shared: SharedEntries,
     ) -> None:
-        """``enforcers`` are of policies in these states."""
+        """``enforcers`` are of policies in these states; what policies have in common is ``shared``."""
+        self._share = shared.share
         self.compile = enforcers.compile
         self._twins = twins
         self._trust = trust
@@ -94,17 +97,18 @@ class States:
         epoch = epoch if self.epoch() == epoch else NO_EPOCH
         found: dict[StreamName, EntityState | None] = {}
         for stream, base in bases.items():
-            state = found[stream] = _brought_up(base, loaded[stream])
-            if state is not None:
-                self.put(stream, state, epoch)
+            state = _brought_up(base, loaded[stream])
+            found[stream] = None if state is None else self.put(stream, state, epoch)
         return found
 
-    def put(self, stream: StreamName, state: EntityState, epoch: int) -> None:
-        """Keep a durable state that is current in this epoch."""
+    def put(self, stream: StreamName, state: EntityState, epoch: int) -> EntityState:
+        """Keep a durable state that is current in this epoch, and answer it as it is kept."""
         doubted = self._doubted.get(stream)
         if doubted is not None and state.revision > doubted:
             del self._doubted[stream]
+        state = self._share(state)
         self._cache.put(stream, state, epoch)
+        return state
 
     def doubt(self, append: StreamAppend) -> None:
         """An append got lost on its way: memory does not count until the stream is seen beyond the expected revision.

@@ -11,7 +11,7 @@ from protocol.enforcement.enforce import enforce
 from protocol.entities import EntityState
 from protocol.identifiers import EntityId, PolicyId, ThingId
 from protocol.policies.decide import decide_policy, policies_needed
-from protocol.policies.removal import RemoveSubject, decide_removal
+from protocol.policies.removal import RemoveSubjects, decide_removal
 from protocol.policies.state import PolicyState
 from protocol.signals import Command
 from protocol.streams import stream_of
@@ -50,14 +50,14 @@ def foreseen(
 
 def permitted(command: Command, state: EntityState | None, context: Context) -> tuple[Command, EntityState | None]:
     """What ``enforce`` says; a removal that the service itself commands is not asked."""
-    return (command, state) if isinstance(command, RemoveSubject) else enforce(command, state, context)
+    return (command, state) if isinstance(command, RemoveSubjects) else enforce(command, state, context)
 
 
 def decided(command: Command, state: EntityState | None, context: Context) -> Decision:
     """What the command leads to, or the ``DittoError`` to answer with."""
     if isinstance(command.entity_id, PolicyId):
         policy = state if isinstance(state, PolicyState) else None
-        if isinstance(command, RemoveSubject):
+        if isinstance(command, RemoveSubjects):
             return decide_removal(command, policy)
         return decide_policy(command, policy, context)
     return decide(command, state if isinstance(state, ThingState) else None, context)

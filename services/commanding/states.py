@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, Generic, Protocol, TypeVar
 
@@ -41,6 +42,11 @@ WEIGHED_EVERY: Final = 32
 S = TypeVar("S", bound=Sized)
 
 
+def characters(document: JsonObject) -> int:
+    """How long a document is as JSON."""
+    return len(orjson.dumps(document))
+
+
 @dataclass(slots=True)
 class Kept(Generic[S]):
     """A state in memory. ``epoch`` is that of the sole writer's lease under which it was verified."""
@@ -58,7 +64,11 @@ class StateCache(Generic[S]):
     and the higher one is the later truth.
     """
 
-    def __init__(self, *, max_entries: int, max_bytes: int) -> None:
+    def __init__(
+        self, *, max_entries: int, max_bytes: int, characters: Callable[[JsonObject], int] = characters
+    ) -> None:
+        """``characters`` tells how much of a document there is to keep."""
+        self._characters = characters
         self._kept: OrderedDict[StreamName, Kept[S]] = OrderedDict()
         self._max_entries = max_entries
         self._max_bytes = max_bytes
@@ -101,6 +111,6 @@ class StateCache(Generic[S]):
         self._bytes = 0
 
     def _weigh(self, kept: Kept[S]) -> None:
-        weight = OVERHEAD_BYTES + BYTES_PER_CHARACTER * len(orjson.dumps(kept.state.document))
+        weight = OVERHEAD_BYTES + BYTES_PER_CHARACTER * self._characters(kept.state.document)
         self._bytes += weight - kept.weight
         kept.weight = weight

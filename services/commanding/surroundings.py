@@ -62,12 +62,22 @@ class Surroundings:
         key = (policy_id, auth.subjects, None if auth.claims is None else id(auth.claims))
         governed = self._governed.get(key)
         if governed is None:
-            found = self._around(() if policy_id is None else (policy_id,), auth, policy_id)
+            found = self._around((), auth, None) if policy_id is None else self._under(policy_id, auth)
             if isinstance(found, tuple):
                 return found
             governed = self._governed[key] = found
         wanted = needed(command, state, governed.context)
         return governed if not wanted else self._wider(command, state, auth, policy_id, wanted)
+
+    def _under(self, policy_id: PolicyId, auth: AuthContext) -> Surrounding | tuple[StreamName, ...]:
+        """What ``_around`` says about one policy, in short for the many that nothing else bears on."""
+        stream = stream_name(policy_id)
+        if stream not in self._states:
+            return (stream,)
+        state = self._states[stream]
+        if not isinstance(state, PolicyState) or state.document.get("imports") or self._limits.root_policies:
+            return self._around((policy_id,), auth, policy_id)
+        return Surrounding(context=self._context(auth, policy_id, {policy_id: state}, {}), seen={stream: state})
 
     def _wider(
         self,
@@ -99,17 +109,26 @@ class Surroundings:
             gathered.add_imports(policy_id, self._limits)
         if gathered.missing:
             return tuple(gathered.missing)
-        context = Context(
+        context = self._context(auth, governing, gathered.policies, gathered.things)
+        return Surrounding(context=context, seen=gathered.seen)
+
+    def _context(
+        self,
+        auth: AuthContext,
+        governing: PolicyId | None,
+        policies: States,
+        things: Mapping[ThingId, ThingState | None],
+    ) -> Context:
+        return Context(
             now=self._now,
             subjects=auth.subjects,
             claims=auth.claims,
-            policies=gathered.policies,
-            things=gathered.things,
+            policies=policies,
+            things=things,
             limits=self._limits,
             governing=governing,
             compile=self._compile,
         )
-        return Surrounding(context=context, seen=gathered.seen)
 
 
 class Gathered:

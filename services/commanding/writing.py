@@ -8,6 +8,8 @@ from datetime import UTC, datetime
 from eventstore.errors import UnstorableEvent
 from eventstore.events import Appended, Conflict, RecordedEvent, StreamName
 from eventstore.group import refused
+from protocol.enforcement.enforce import governing_policy
+from protocol.entities import EntityState
 from protocol.errors import DittoError, JsonInvalid
 from protocol.json import Missing
 from services.commanding.appending import Appender
@@ -19,7 +21,7 @@ from services.commanding.loading import States
 from services.commanding.pending import DONE, REPEATED, Pending
 from services.commanding.records import answered_before, originator_of
 from services.commanding.remembered import RememberedCommands
-from services.commanding.rules import foreseen
+from services.commanding.rules import foreseen, stream_name
 from services.commanding.states import NO_EPOCH
 
 
@@ -118,7 +120,16 @@ class Writer:
                 unknown.update(foreseen(pending.command, remembered, pending.auth.subjects, draft.now))
             else:
                 draft.learn(pending.stream, state)
+                self._learn_policy(draft, state, epoch)
         return {stream for stream in unknown if not draft.knows(stream)}
+
+    def _learn_policy(self, draft: Draft, state: EntityState | None, epoch: int) -> None:
+        """What nearly every command has to know next, if memory has it."""
+        policy_id = None if state is None else governing_policy(state)
+        if policy_id is not None and not draft.knows(stream := stream_name(policy_id)):
+            policy = self._states.trusted(stream, epoch)
+            if not isinstance(policy, Missing):
+                draft.learn(stream, policy)
 
     async def _learn(self, draft: Draft, streams: Iterable[StreamName]) -> None:
         for stream, state in (await self._states.verified(streams)).items():

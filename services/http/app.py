@@ -14,7 +14,7 @@ from protocol.enforcement.auth import NOBODY, AuthContext
 from protocol.errors import ApiVersionNotSupported, DittoError, GatewayInternalError, HeaderInvalid
 from protocol.json import MISSING
 from services.auth.authentication import Authentication
-from services.http import operations, permissions, policies, search, things, whoami
+from services.http import namespaces, operations, permissions, policies, search, things, whoami
 from services.http.answers import answer, error_answer, refusal_answer
 from services.http.exchange import Bounds, Commands, Edge, Exchange
 from services.http.headers import check_text, correlation_id_of, new_correlation_id
@@ -23,6 +23,7 @@ from services.http.refusals import PlainRefusal, wrong_method
 from services.http.routes import Place, Route, Router
 from services.http.throttle import UNTHROTTLED, Throttles
 from services.http.urls import NO_QUERY, Query, read_query, split_target
+from services.searching.indexes import SearchIndexes
 from services.searching.searching import Searching
 
 API: Final = "/api/2/"
@@ -47,7 +48,9 @@ class HttpApp:
         self._edge = edge
         self._api = api
         self._operators = operators
-        self._router = Router(routes)
+        table = tuple(routes)
+        self._router = Router(table)
+        self._operated = tuple(row.path.partition("{")[0] for row in table if row.access == "operator")
 
     @property
     def edge(self) -> Edge:
@@ -77,7 +80,7 @@ class HttpApp:
         return response
 
     async def _answer(self, request: BaseRequest, path: str, query: Query, correlation_id: str) -> StreamResponse:
-        if path.startswith(API):
+        if self._is_api(path):
             self._throttles.arrived(request.remote)
             verdict = self._api.authenticate(request.headers)
             auth = verdict if isinstance(verdict, AuthContext) else await verdict
@@ -98,6 +101,10 @@ class HttpApp:
             auth = verdict if isinstance(verdict, AuthContext) else await verdict
         return await action(Exchange(self._edge, request, path, query, correlation_id, auth), place)
 
+    def _is_api(self, path: str) -> bool:
+        """Whether users come here; what is for operators has another way to say who one is."""
+        return path.startswith(API) and not path.startswith(self._operated)
+
     def _find(self, path: str) -> tuple[Route, Place]:
         try:
             return self._router.find(path)
@@ -108,7 +115,7 @@ class HttpApp:
             raise
 
     def _challenge(self, target: str) -> str:
-        return (self._api if target.startswith(API) else self._operators).challenge
+        return (self._api if self._is_api(target) else self._operators).challenge
 
 
 def create_app(  # noqa: PLR0913 - what a server is made of
@@ -121,6 +128,7 @@ def create_app(  # noqa: PLR0913 - what a server is made of
     bounds: Bounds | None = None,
     public_url: str | None = None,
     searching: Searching | None = None,
+    search_indexes: SearchIndexes | None = None,
     throttles: Throttles = UNTHROTTLED,
 ) -> HttpApp:
     """The HTTP edge over ``commands``: every route, none of the sockets (those are ``services.http.server``)."""
@@ -133,12 +141,14 @@ def create_app(  # noqa: PLR0913 - what a server is made of
         searching=searching,
     )
     searches = () if searching is None else search.routes(searching)
+    indexes = () if search_indexes is None else namespaces.routes(search_indexes)
     routes = (
         *things.routes(default_namespace),
         *policies.routes(default_namespace),
         *whoami.ROUTES,
         *permissions.ROUTES,
         *searches,
+        *indexes,
         *operations.routes(operations_of),
     )
     return HttpApp(edge=edge, api=api, operators=operators, routes=routes, throttles=throttles)

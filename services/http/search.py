@@ -19,7 +19,7 @@ from services.http.exchange import Exchange
 from services.http.refusals import bad_uri
 from services.http.routes import Place, Route
 from services.http.urls import Query, read_query
-from services.searching.namespaces import check_namespaces
+from services.searching.indexes import check_namespace
 from services.searching.searching import Search, Searching
 
 FORM: Final = "application/x-www-form-urlencoded"
@@ -89,8 +89,10 @@ def _with_timeout(headers: Mapping[str, JsonValue], parameters: Query) -> dict[s
 def _namespaces(parameters: Query) -> tuple[str, ...] | None:
     if "namespaces" not in parameters:
         return None
-    names = (name.strip() for text in parameters["namespaces"] for name in text.split(","))
-    return check_namespaces(tuple(dict.fromkeys(names)))
+    found = tuple(dict.fromkeys(name.strip() for text in parameters["namespaces"] for name in text.split(",")))
+    for name in found:
+        check_namespace(name)
+    return found
 
 
 def _position(exchange: Exchange) -> int | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -25,7 +25,9 @@ from services.commanding.errors import StoreDown
 from services.metrics import Metrics
 from services.searching.cursors import Cursor, sealed, unsealed
 from services.searching.options import Options, read_options
+from services.searching.solutions import Solution, searched_by
 
+NO_SOLUTIONS: Final[Mapping[str, Solution]] = {}
 ONLY_ID: Final = frozenset({"thingId", "/thingId"})
 
 
@@ -65,7 +67,7 @@ class Search:
 class Searching:
     """Search and count over the read model; items come from ``commands``, as their caller may see them now."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what search is made of
         self,
         *,
         reader: SearchReader,
@@ -76,8 +78,11 @@ class Searching:
         key: bytes,
         head: Callable[[], Awaitable[int]],
         limit_seconds: float = 10.0,
+        solutions: Mapping[str, Solution] = NO_SOLUTIONS,
     ) -> None:
         """``key`` seals the cursors, ``head`` tells the last position of the log.
+
+        ``solutions`` say where callers search who name no namespaces.
 
         ``limit_seconds`` is what a query may take that names no timeout.
         """
@@ -89,6 +94,7 @@ class Searching:
         self._key = key
         self._head = head
         self._limit = limit_seconds
+        self._solutions = solutions
 
     async def page(self, search: Search) -> JsonObject:
         """The answer of ``/search/things``: ``items``, and ``cursor`` (or ``nextPageOffset``) if there are more."""
@@ -136,6 +142,8 @@ class Searching:
     def _question(self, search: Search, filters: Sequence[str], namespaces: tuple[str, ...] | None) -> Question:
         queries = tuple(map(parse_query, filters))
         query: Query | None = And(queries) if len(queries) > 1 else next(iter(queries), None)
+        if namespaces is None:
+            namespaces = searched_by(search.auth.subjects, self._solutions)
         return Question(subjects=search.auth.subjects, now=self._clock(), query=query, namespaces=namespaces)
 
     def _resumed(self, search: Search, options: Options) -> Cursor:

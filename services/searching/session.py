@@ -42,8 +42,8 @@ from protocol.signals import (
 )
 from services.commanding.lane import Lane
 from services.searching import subscription as steps
+from services.searching.indexes import check_namespace
 from services.searching.keepers import Keeper
-from services.searching.namespaces import check_namespaces
 from services.searching.options import read_options
 from services.searching.searching import Search
 from services.searching.subscription import CLAIM, IDLE, Act, Route, Subscription, Word
@@ -289,6 +289,8 @@ class SearchSession:
         options = read_options(present.option)
         if options.cursor is not None or options.offset is not None:
             raise SearchOptionInvalid(present.option, "pages are asked for by demand")
+        for namespace in present.namespaces or ():
+            check_namespace(namespace)
         option = f"size({options.page_size})"
         if present.place is not None:
             option += f",cursor({present.place})"
@@ -298,7 +300,7 @@ class SearchSession:
             Search(
                 auth=AuthContext(subjects=present.subjects),
                 filters=(present.filter,) if present.filter and present.filter.strip() else (),
-                namespaces=check_namespaces(present.namespaces),
+                namespaces=present.namespaces,
                 option=option,
                 fields=present.fields,
                 edge=self._edge,

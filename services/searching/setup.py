@@ -26,4 +26,5 @@ async def open_searching(stack: AsyncExitStack, settings: Settings, database_url
         key=cursor_key(settings.home) if secret is None else secret.get_secret_value().encode(),
         head=core.store.head,
         limit_seconds=settings.search_seconds,
+        solutions=settings.solutions,
     )

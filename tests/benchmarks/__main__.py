@@ -10,7 +10,7 @@ import contextlib
 import signal
 import sys
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import Annotated
 from urllib.parse import urlsplit
@@ -25,11 +25,11 @@ from eventstore.pool import create_pool
 from eventstore.postgres import PostgresEventStore
 from services.embedded.postgres import EmbeddedPostgres
 from services.embedded.rabbitmq import EmbeddedRabbitMQ
-from tests.benchmarks import fleet, paths, scale
+from tests.benchmarks import announcer, enforcement, fleet, paths, scale, search
 from tests.benchmarks.measures import Measure, report
 from tests.benchmarks.processes import twinlog
 
-PATHS = ("amqp", "http", "append", "replay", "scale")
+PATHS = ("amqp", "http", "append", "replay", "scale", "search", "enforcement", "announcer")
 CONSOLE = Console(stderr=True)
 WIDTH = 200
 
@@ -37,31 +37,48 @@ WIDTH = 200
 def main(
     only: Annotated[list[str] | None, typer.Option(help=f"Only these of {', '.join(PATHS)}; repeatable.")] = None,
     rounds: Annotated[int, typer.Option(min=1, help="Rounds of each path; the median counts.")] = 5,
+    things: Annotated[
+        list[int] | None, typer.Option(help="Sizes of the fleets that are searched; repeatable. Default: 1000, 100000.")
+    ] = None,
     json: Annotated[Path | None, typer.Option(help="Also write every figure to this file.")] = None,
 ) -> None:
     """Measure Twinlog beside the bare libraries and print the ratios."""
     chosen = tuple(only or PATHS)
-    measures = uvloop.run(_measure(chosen, rounds))
+    measures, fleets = uvloop.run(_measure(chosen, rounds, things or search.SIZES))
     Console(width=WIDTH if not sys.stdout.isatty() else None).print(report(measures))
     if json is not None:
-        json.write_bytes(orjson.dumps([measure.to_json() for measure in measures], option=orjson.OPT_INDENT_2))
+        figures = [measure.to_json() for measure in measures] + [fleet.to_json() for fleet in fleets]
+        json.write_bytes(orjson.dumps(figures, option=orjson.OPT_INDENT_2))
 
 
-async def _measure(chosen: tuple[str, ...], rounds: int) -> list[Measure]:
+async def _measure(
+    chosen: tuple[str, ...], rounds: int, sizes: Sequence[int]
+) -> tuple[list[Measure], list[search.Fleet]]:
     task = asyncio.current_task()
     assert task is not None
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)  # else what was started would stay
     measures: list[Measure] = []
-    async with _servers() as (home, database_url, amqp_url):
-        if {"append", "replay"} & set(chosen):
-            measures += await _log(database_url, chosen, rounds)
-    async with _servers() as (home, database_url, amqp_url):
-        if {"amqp", "http"} & set(chosen):
-            measures += await _hot_paths(home, database_url, amqp_url, chosen, rounds)
+    fleets: list[search.Fleet] = []
+    if {"append", "replay"} & set(chosen):
+        async with _servers() as (home, server, amqp_url):
+            measures += await _log(server.url, chosen, rounds)
+    if {"amqp", "http"} & set(chosen):
+        async with _servers() as (home, server, amqp_url):
+            measures += await _hot_paths(home, server.url, amqp_url, chosen, rounds)
     if "scale" in chosen:
-        async with _servers() as (home, database_url, amqp_url):
-            measures += await scale.measure(home, database_url, amqp_url, _tell)
-    return measures
+        async with _servers() as (home, server, amqp_url):
+            measures += await scale.measure(home, server.url, amqp_url, _tell)
+    if "search" in chosen:
+        async with _servers() as (home, server, _):
+            found, fleets = await search.measure(home, server, sizes, rounds, _tell)
+            measures += found
+    if "enforcement" in chosen:
+        async with _servers() as (home, server, amqp_url):
+            measures += await enforcement.measure(home, server, amqp_url, rounds, _tell)
+    for per_policy in (1, announcer.CROWD) if "announcer" in chosen else ():
+        async with _servers() as (home, server, amqp_url):
+            measures += await announcer.measure(home, server.url, amqp_url, _tell, per_policy=per_policy)
+    return measures, fleets
 
 
 async def _hot_paths(
@@ -96,12 +113,12 @@ async def _log(database_url: str, chosen: tuple[str, ...], rounds: int) -> list[
 
 
 @contextlib.asynccontextmanager
-async def _servers() -> AsyncIterator[tuple[Path, str, str]]:
+async def _servers() -> AsyncIterator[tuple[Path, EmbeddedPostgres, str]]:
     """A PostgreSQL and a RabbitMQ of the benchmark's own, gone afterwards."""
     with tempfile.TemporaryDirectory(prefix="twinlog-bench-") as folder:
         home = Path(folder)
         async with EmbeddedPostgres(home) as postgres, EmbeddedRabbitMQ(home, programs=Path(".twinlog")) as rabbitmq:
-            yield home, postgres.url, rabbitmq.url
+            yield home, postgres, rabbitmq.url
 
 
 def _tell(what: str) -> None:

@@ -14,7 +14,8 @@ Figures = list[float]
 class Measure:
     """A path, what it is measured in, and the yardsticks of the design that it should reach.
 
-    ``least_ratio`` is Twinlog over floor, ``least`` an absolute rate, ``most`` an absolute bound where less is better.
+    ``least_ratio`` is Twinlog over floor, ``least`` an absolute rate, ``most`` an absolute bound where less is better,
+    ``most_cpu`` bounds Twinlog's processor time over the floor's.
     ``*_cpu`` are microseconds of processor time per item in the measured process: they hold still where rates drift
     with whatever else the machine does.
     """
@@ -24,6 +25,7 @@ class Measure:
     least_ratio: float | None = None
     least: float | None = None
     most: float | None = None
+    most_cpu: float | None = None
     floor: Figures = field(default_factory=list)
     twinlog: Figures = field(default_factory=list)
     floor_cpu: Figures = field(default_factory=list)
@@ -36,6 +38,12 @@ class Measure:
         return statistics.median(self.twinlog) / statistics.median(self.floor) if self.floor else None
 
     @property
+    def cpu_ratio(self) -> float | None:
+        """The median of Twinlog's processor time over the floor's, round by round."""
+        pairs = zip(self.twinlog_cpu, self.floor_cpu, strict=False)
+        return statistics.median([own / floor for own, floor in pairs]) if self.floor_cpu else None
+
+    @property
     def reached(self) -> bool:
         """Whether every yardstick is reached."""
         median = statistics.median(self.twinlog)
@@ -43,6 +51,7 @@ class Measure:
             (self.least_ratio is None or (self.ratio or 0.0) >= self.least_ratio)
             and (self.least is None or median >= self.least)
             and (self.most is None or median <= self.most)
+            and (self.most_cpu is None or (self.cpu_ratio or 0.0) <= self.most_cpu)
         )
 
     def to_json(self) -> dict[str, object]:
@@ -57,6 +66,7 @@ class Measure:
             "medianFloor": statistics.median(self.floor) if self.floor else None,
             "medianTwinlog": statistics.median(self.twinlog),
             "ratio": self.ratio,
+            "cpuRatio": self.cpu_ratio,
             "yardstick": self.yardstick(),
             "reached": self.reached,
             "notes": self.notes,
@@ -71,6 +81,8 @@ class Measure:
             parts.append(f"≥ {self.least:,.0f}")
         if self.most is not None:
             parts.append(f"≤ {self.most:,.0f}")
+        if self.most_cpu is not None:
+            parts.append(f"CPU ≤ {self.most_cpu:.0%} of floor")
         return ", ".join(parts)
 
 

@@ -8,7 +8,8 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import AsyncIterator, Mapping
+import time
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ import aiohttp
 import orjson
 import psutil
 
+from services.core import PROJECTIONS
 from services.endpoints import Endpoints, read_endpoints
 
 READY_SECONDS = 60.0
@@ -48,8 +50,10 @@ def free_port() -> int:
 
 
 @contextlib.asynccontextmanager
-async def twinlog(home: Path, database_url: str, amqp_url: str, **settings: str) -> AsyncIterator[Twinlog]:
-    """``twinlog serve`` on given servers, from its start to its end."""
+async def twinlog(
+    home: Path, database_url: str, amqp_url: str, *, program: str = "services.cli", **settings: str
+) -> AsyncIterator[Twinlog]:
+    """``twinlog serve`` on given servers, from its start to its end; ``program`` is the module that is ``twinlog``."""
     port = free_port()
     environment = {
         **os.environ,
@@ -63,7 +67,7 @@ async def twinlog(home: Path, database_url: str, amqp_url: str, **settings: str)
     }
     began = asyncio.get_running_loop().time()
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "services.cli", "serve"),
+        *(sys.executable, "-m", program, "serve"),
         env=environment,
         stdout=asyncio.subprocess.DEVNULL,
         start_new_session=True,
@@ -98,7 +102,7 @@ async def floor(module: str, *arguments: str) -> AsyncIterator[asyncio.subproces
 async def load(module: str, job: Mapping[str, object], measured: asyncio.subprocess.Process) -> dict[str, Any]:
     """What a load generator reports about one job, with the processor time that each item took of ``measured``."""
     before = processor_seconds(measured)
-    report = await _generated(module, job)
+    report = await generated(module, job)
     report["us"] = (processor_seconds(measured) - before) / report["count"] * 1e6
     return report
 
@@ -109,7 +113,8 @@ def processor_seconds(process: asyncio.subprocess.Process) -> float:
     return float(times.user + times.system)
 
 
-async def _generated(module: str, job: Mapping[str, object]) -> dict[str, Any]:
+async def generated(module: str, job: Mapping[str, object]) -> dict[str, Any]:
+    """What a load generator reports about one job."""
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", f"tests.benchmarks.{module}"),
         stdin=asyncio.subprocess.PIPE,
@@ -123,6 +128,19 @@ async def _generated(module: str, job: Mapping[str, object]) -> dict[str, Any]:
     assert process.returncode == 0, f"{module} failed"
     report: dict[str, Any] = orjson.loads(out)
     return report
+
+
+async def caught_up(port: int, patience: float, projections: Sequence[str] = PROJECTIONS) -> None:
+    """Wait until these read models have seen the whole log, by the lag in the metrics."""
+    deadline = time.perf_counter() + patience
+    done = {f'twinlog_projection_lag_events{{projection="{name}"}} 0.0' for name in projections}
+    async with aiohttp.ClientSession() as session:
+        while time.perf_counter() < deadline:
+            async with session.get(f"http://127.0.0.1:{port}/metrics") as response:
+                if done <= set((await response.text()).splitlines()):
+                    return
+            await asyncio.sleep(0.05)
+    raise AssertionError("the projector did not catch up")
 
 
 async def end(process: asyncio.subprocess.Process, how: signal.Signals = signal.SIGTERM) -> None:

@@ -19,6 +19,7 @@ from projections.search.reader import Hits, Question, SearchReader
 from protocol.json import JsonObject, JsonValue
 from protocol.rql.parsing import parse_query
 from protocol.rql.tree import Property, Query
+from protocol.streams import SEARCH_INDEX
 
 NOW = datetime(2025, 6, 1, 12, tzinfo=UTC)
 ALICE = "nginx:alice"
@@ -68,6 +69,22 @@ class Searched:
             )
         )
 
+    async def index(self, namespace: str, fields: list[str] | None) -> None:
+        """An operator wants these fields indexed, or everything; the things get their keys later."""
+        value: object = ... if fields is None else [*fields, "thingId"]
+        await self.apply((f"namespace:{namespace}", "deleted" if fields is None else "modified", SEARCH_INDEX, value))
+
+    async def indexed(self, namespace: str, fields: list[str] | None) -> None:
+        """An operator wants these fields indexed, or everything, and it is done."""
+        await self.index(namespace, fields)
+        while await self.slice():
+            pass
+
+    async def slice(self) -> bool:
+        """Some things get their keys; whether more have to."""
+        async with self.pool.acquire() as connection, connection.transaction():
+            return await self.projection.work(connection)
+
     async def apply(self, *changes: tuple[str, str, str, object]) -> None:
         """Stream, type, path, value (``...`` for none) of events that are one batch."""
         async with self.pool.acquire() as connection, connection.transaction():
@@ -101,8 +118,14 @@ class Searched:
             question(rql, by, namespaces), orders=_orders(sort), size=size, after=after, offset=offset
         )
 
-    async def count(self, rql: str | Query | None = None, *, by: tuple[str, ...] = (ALICE,)) -> int:
-        return await self.reader.count(question(rql, by))
+    async def count(
+        self,
+        rql: str | Query | None = None,
+        *,
+        by: tuple[str, ...] = (ALICE,),
+        namespaces: tuple[str, ...] | None = None,
+    ) -> int:
+        return await self.reader.count(question(rql, by, namespaces))
 
     def _recorded(self, stream: str, type_: str, path: str, value: object) -> RecordedEvent:
         self._position += 1

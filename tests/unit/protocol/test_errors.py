@@ -9,7 +9,12 @@ from protocol import errors
 from protocol.errors import DittoError
 from tests.unit.protocol.catalogue import CATALOGUE
 
-OURS = {"things:patch.invalid": 400, "things:patch.testfailed": 409}
+OURS = {
+    "things:patch.invalid": 400,
+    "things:patch.testfailed": 409,
+    "thing-search:search.field.notindexed": 400,
+    "thing-search:search.index.invalid": 400,
+}
 STRICTER = {"jwt:invalid": 401, "jwt:audience.invalid": 401}
 
 
@@ -20,7 +25,7 @@ def listed_classes(parent: type[DittoError] = DittoError) -> Iterator[type[Ditto
         yield from listed_classes(child)
 
 
-def test_the_catalogue_has_exactly_dittos_codes_with_their_statuses_our_two_and_401_for_every_bad_token() -> None:
+def test_the_catalogue_has_exactly_dittos_codes_with_their_statuses_our_few_and_401_for_every_bad_token() -> None:
     assert {error.code: error.status for error in listed_classes()} == CATALOGUE | OURS | STRICTER
 
 

@@ -63,7 +63,9 @@ class Life:
             event = Event(entity_id=POLICY, action="modified", path=pointer, value=value)
         self.revision += 1
         self.policy = evolve_policy(self.policy, event, revision=self.revision, timestamp=self.now)
+        unshared = after_change(self.watching, reread(self.policy), by_announcer=by_announcer)
         self.watching = after_change(self.watching, self.policy, by_announcer=by_announcer)
+        assert dict(self.watching.watches) == dict(unshared.watches)
 
     def put(self, value: JsonObject, *, label: str = "guest", subject_id: str = APP) -> None:
         self.change("modified", f"/entries/{label}/subjects/{subject_id}", value)
@@ -120,7 +122,7 @@ class Life:
                             Published(watch_id=watch.watch_id, subject_id=watch.subject_id, attempt=watch.attempt)
                         )
                     case Remove():
-                        command = removal(POLICY, watch.subject_id, watch.subject)
+                        command = removal(POLICY, [(watch.subject_id, watch.subject)])
                         for event in decide_removal(command, self.policy).events:
                             self.change("deleted", "/" + "/".join(event.path), by_announcer=True)
         raise AssertionError("it goes on for ever")
@@ -142,6 +144,13 @@ class Life:
     @property
     def outcomes(self) -> list[str | None]:
         return [watch.outcome for watch in self.watching.watches.values() if watch.stage == "ended"]
+
+
+def reread(policy: PolicyState) -> PolicyState:
+    """The policy as it comes from a row: no part of it is the same object as in any earlier state."""
+    document = parse(dump(policy.document))
+    assert isinstance(document, dict)
+    return replace(policy, document=document)
 
 
 def kept(watch: Watch) -> Watch:

@@ -1,0 +1,84 @@
+"""What the announcer knows of the policies that it works on for a moment, and what is to be done about them next."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from eventstore.events import StreamName
+from projections.deadlines import Release
+from protocol.announcements.decide import Moment, Publish, Remove, Step, next_step
+from protocol.announcements.evolve import Watching
+from services.announcer.recording import Recorded
+
+PASSES: Final = 6
+"""Steps that one subject takes in a round at most: announced, published, removed, and some to spare."""
+
+FIRST_POLICIES: Final = 8
+
+
+@dataclass(slots=True, kw_only=True)
+class Round:
+    """Policies that are claimed: what is watched there, and how each claim will be given back."""
+
+    watched: dict[StreamName, Watching]
+    releases: dict[StreamName, Release]
+    removed: set[str] = field(default_factory=set)
+    taken: dict[str, int] = field(default_factory=dict)
+
+    def due(self, moment: Moment, most: int) -> dict[StreamName, list[Step]]:
+        """What is to be done now, at most so many steps.
+
+        A policy's removals come last: they move it on, and a record that was decided on before would be refused.
+        """
+        found: dict[StreamName, list[Step]] = {}
+        for stream, watching in self.watched.items():
+            if most <= 0:
+                break
+            steps = self._steps(watching, moment)
+            others: list[Step] = [step for step in steps if not isinstance(step, Remove)]
+            if steps:
+                found[stream] = (others or steps)[:most]
+                most -= len(found[stream])
+                self._take(found[stream])
+        return found
+
+    def _steps(self, watching: Watching, moment: Moment) -> list[Step]:
+        steps: list[Step] = []
+        for name, watch in watching.watches.items():
+            step = next_step(watch, moment) if self.taken.get(name, 0) < PASSES else None
+            if step is not None and not (isinstance(step, Remove) and name in self.removed):
+                steps.append(step)
+        return steps
+
+    def _take(self, steps: Iterable[Step]) -> None:
+        for step in steps:
+            name = step.watch.watch_id if isinstance(step, (Publish, Remove)) else step.watch_id
+            self.taken[name] = self.taken.get(name, 0) + 1
+
+    def follow(self, recorded: Mapping[StreamName, Recorded]) -> None:
+        """Take in what is in the log now."""
+        for stream, each in recorded.items():
+            self.watched[stream] = each.watching
+            self.releases[stream] = Release(position=each.position)
+
+    def leave(self, streams: Iterable[StreamName]) -> None:
+        """Nothing more about these in this round."""
+        for stream in streams:
+            self.watched.pop(stream, None)
+
+
+class Share:
+    """How many policies have about as many watched subjects as are worked on at a time, judged by the last ones."""
+
+    def __init__(self, subjects: int) -> None:
+        self._subjects = subjects
+        self.policies = min(FIRST_POLICIES, subjects)
+
+    def saw(self, watched: Sequence[Watching]) -> None:
+        """Take in what some policies had; it doubles at most, so that no guess is far off."""
+        if watched:
+            found = sum(len(each.watches) for each in watched)
+            wanted = self._subjects * len(watched) // max(found, 1)
+            self.policies = max(1, min(wanted, self._subjects, 2 * self.policies))

@@ -1,0 +1,46 @@
+import getpass
+
+import orjson
+import pytest
+
+from tests.integration.cli.program import Twinlog
+from tests.integration.cli.test_serving import put
+
+pytestmark = pytest.mark.timeout(300)  # many processes, each of which takes seconds to start
+
+
+async def test_an_operator_restricts_a_namespace_watches_it_and_takes_it_back(twinlog: Twinlog) -> None:
+    async with twinlog.serving():
+        assert await put(twinlog, "farm.one:a", {"attributes": {"n": 1, "m": 2}}) == 201
+        done = await twinlog("search-index", "set", "farm.one", "attributes/n", "_modified", "--wait", "--json")
+        assert done.code == 0
+        assert done.lines[0]["fields"] == ["_modified", "attributes/n", "thingId"]
+        assert done.lines[0]["state"] == "complete"
+        assert done.lines[0]["changedBy"] == f"twinlog:{getpass.getuser()}"
+        assert (await twinlog("search", "eq(attributes/n,1)", "--json")).lines[0]["thingId"] == "farm.one:a"
+        refused = await twinlog("search", "eq(attributes/m,2)")
+        assert refused.code == 2
+        assert "'farm.one'" in refused.err
+        shown = await twinlog("search-index", "show")
+        assert all(word in shown.text for word in ("farm.one", "attributes/n", "complete", getpass.getuser()))
+        assert orjson.loads((await twinlog("status", "--json")).out)["indexing"] == []
+        reset = await twinlog("search-index", "reset", "farm.one", "--wait")
+        assert "all" in reset.text
+        assert (await twinlog("search", "eq(attributes/m,2)", "--json")).lines[0]["thingId"] == "farm.one:a"
+
+
+async def test_without_a_service_the_wish_is_kept_and_shown_as_not_begun(twinlog: Twinlog) -> None:
+    assert (await twinlog("migrate")).code == 0
+    assert (await twinlog("search-index", "show")).text == "Everything is indexed in every namespace.\n"
+    done = await twinlog("search-index", "set", "farm.one", "default")
+    assert all(word in done.text for word in ("policyId", "_created", "indexing"))
+    assert len(orjson.loads((await twinlog("status", "--json")).out)["indexing"]) == 1
+    events = await twinlog("events", "list", "--json")
+    assert events.lines[0]["stream"] == "namespace:farm.one"
+
+
+async def test_what_cannot_be_indexed_is_said_in_a_sentence(twinlog: Twinlog) -> None:
+    for arguments in (("set", "farm.one", "colour"), ("set", "9", "attributes"), ("show", "a b"), ("set", "farm.one")):
+        ended = await twinlog("search-index", *arguments)
+        assert (ended.code, ended.out) == (2, b"")
+        assert "Traceback" not in ended.err

@@ -1,0 +1,153 @@
+"""The things of a namespace get their keys anew while the service lives, dies and is rebuilt."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import AsyncIterator
+
+import pytest
+
+from eventstore.pool import Pool
+from eventstore.postgres import PostgresEventStore
+from projections.rebuild import BehindCopyError, Rebuild, RebuildOptions
+from projections.runner import ProjectionRunner
+from projections.search.fields import Fields, of_paths
+from projections.search.projection import SearchProjection
+from projections.search.standings import IndexStanding, index_standings
+from protocol.streams import SEARCH_INDEX
+from tests.integration.projections.fleet import Change, Fleet, contents, reached, running, until
+from tests.integration.search.searched import OPEN, OPEN_POLICY
+
+NAMES = [f"farm:t{number:03}" for number in range(150)]
+ROOM = of_paths([("attributes", "room"), ("thingId",)])
+
+
+@pytest.fixture
+async def store(pool: Pool) -> AsyncIterator[PostgresEventStore]:
+    async with PostgresEventStore(pool) as store:
+        yield store
+
+
+@pytest.fixture
+async def fleet(store: PostgresEventStore) -> Fleet:
+    fleet = Fleet(store)
+    await fleet.change((f"policy:{OPEN}", "created", "/", OPEN_POLICY), *(born(name) for name in NAMES))
+    return fleet
+
+
+def born(name: str) -> Change:
+    features = {"lamp": {"properties": {"on": True, "watts": 3}}}
+    document = {"thingId": name, "policyId": OPEN, "attributes": {"room": name, "n": 1}, "features": features}
+    return f"thing:{name}", "created", "/", document
+
+
+def wanted(fields: Fields) -> Change:
+    gone = fields.everything
+    return "namespace:farm", "deleted" if gone else "modified", SEARCH_INDEX, ... if gone else fields.to_json()
+
+
+def small() -> SearchProjection:
+    return SearchProjection(slice_things=5)
+
+
+async def standing(pool: Pool) -> IndexStanding:
+    (found,) = await index_standings(pool, ["farm"])
+    return found
+
+
+async def complete(pool: Pool, position: int) -> None:
+    async def there() -> bool:
+        found = await standing(pool)
+        return found.position >= position and not found.unfinished
+
+    await until(there)
+
+
+async def begun(pool: Pool) -> None:
+    async def there() -> bool:
+        return (await standing(pool)).done > 0
+
+    await until(there)
+
+
+async def fresh(pool: Pool, store: PostgresEventStore) -> dict[str, list[str]]:
+    """The tables after a replay that saw no slice of the live one."""
+    await Rebuild(pool, store, SearchProjection()).run()
+    return await contents(pool, SearchProjection())
+
+
+async def test_keys_are_made_anew_while_things_change(pool: Pool, store: PostgresEventStore, fleet: Fleet) -> None:
+    chance = random.Random(11)  # noqa: S311 - a fixed sequence is the point
+    async with running(ProjectionRunner(pool, store, small).run()):
+        await reached(pool, "search", len(NAMES) + 1)
+        event = (await fleet.change(wanted(ROOM)))[-1]
+        await begun(pool)
+        number = 0
+        while (await standing(pool)).unfinished:
+            number += 1
+            name = chance.choice(NAMES)
+            changed = (f"thing:{name}", "modified", f"/attributes/{chance.choice(['room', 'n'])}", number)
+            await fleet.change(changed, born(f"farm:x{number}"))
+        assert number > 3
+        event = (await fleet.change((f"thing:{NAMES[3]}", "deleted", "/", ...)))[-1]
+        await reached(pool, "search", event.position)
+    live = await contents(pool, SearchProjection())
+    assert all("room" in row for row in live["search_keys"])
+    assert live == await fresh(pool, store)
+
+
+async def test_another_owner_goes_on_where_the_last_one_was_stopped(
+    pool: Pool, store: PostgresEventStore, fleet: Fleet
+) -> None:
+    async with running(ProjectionRunner(pool, store, small).run()):
+        event = (await fleet.change(wanted(ROOM)))[-1]
+        await begun(pool)
+    stopped = await standing(pool)
+    assert stopped.unfinished
+    assert 0 < stopped.done < stopped.total == len(NAMES)
+    seen: list[int] = []
+    async with running(ProjectionRunner(pool, store, small).run(), ProjectionRunner(pool, store, small).run()):
+        while (found := await standing(pool)).unfinished:
+            seen.append(found.done)
+            await asyncio.sleep(0)
+        await complete(pool, event.position)
+    assert seen == sorted(seen)
+    assert min(seen) >= stopped.done
+    assert await contents(pool, SearchProjection()) == await fresh(pool, store)
+
+
+async def test_a_rebuild_of_many_changed_indexes_equals_the_live_rows(
+    pool: Pool, store: PostgresEventStore, fleet: Fleet
+) -> None:
+    lamps = of_paths([("features", "*", "properties", "on"), ("attributes", "n")])
+    everything = of_paths([()])
+    async with running(ProjectionRunner(pool, store, small).run()):
+        event = (await fleet.change(wanted(lamps)))[-1]
+        for number, fields in enumerate([ROOM, lamps, everything, lamps, ROOM, lamps]):
+            name = NAMES[number]
+            changes: list[Change] = [(f"thing:{name}", "modified", "/attributes/n", number), wanted(fields)]
+            event = (await fleet.change(*changes))[-1]
+            if number % 2:
+                await begun(pool)
+        await complete(pool, event.position)
+        report = await Rebuild(pool, store, small(), options=RebuildOptions(compare=True)).run()
+        assert report.differences == ()
+        event = (await fleet.change(wanted(everything)))[-1]
+        await complete(pool, event.position)
+    live = await contents(pool, SearchProjection())
+    assert live["search_indexes"] == []
+    assert live == await fresh(pool, store)
+
+
+async def test_rows_that_still_wait_for_their_keys_are_not_compared(
+    pool: Pool, store: PostgresEventStore, fleet: Fleet
+) -> None:
+    async with running(ProjectionRunner(pool, store, small).run()):
+        await fleet.change(wanted(ROOM))
+        await begun(pool)
+    with pytest.raises(BehindCopyError):
+        await Rebuild(pool, store, SearchProjection(), options=RebuildOptions(compare=True)).run()
+    rebuilt = await Rebuild(pool, store, SearchProjection()).run()
+    assert rebuilt.position == len(NAMES) + 2
+    assert not (await standing(pool)).unfinished
