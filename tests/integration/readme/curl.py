@@ -26,7 +26,9 @@ def main() -> int:
     asked = parser.parse_args()
     headers = dict(line.split(": ", 1) for line in asked.header) | _login(asked.netrc_file, asked.url)
     data = None if asked.data is None else asked.data.encode()
-    fields = urllib.parse.urlencode([each.split("=", 1) for each in asked.data_urlencode], quote_via=urllib.parse.quote)
+    fields = urllib.parse.urlencode(
+        [tuple(each.split("=", 1)) for each in asked.data_urlencode], quote_via=urllib.parse.quote
+    )
     url = f"{asked.url}?{fields}" if fields else asked.url
     request = urllib.request.Request(url, data, headers, method=asked.request)  # noqa: S310 - loopback
     try:
