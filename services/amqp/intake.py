@@ -36,13 +36,13 @@ from protocol.signals import (
 from services.amqp.acknowledges import Acknowledges
 from services.amqp.awaiting import Awaiting
 from services.amqp.careful import unreadable
-from services.amqp.channels import ConsumingChannel, Delivery
+from services.amqp.channels import Delivery
 from services.amqp.connection import Backoff
-from services.amqp.dead_letters import TROUBLE, DeadLetters
+from services.amqp.dead_letters import TROUBLE
 from services.amqp.identity import Identity
 from services.amqp.mapper import Mapper
 from services.amqp.meters import Meters
-from services.amqp.replies import Replies
+from services.amqp.outlets import PutsAside, Sends, Settles
 from services.amqp.requests import Request
 from services.amqp.searches import Searches
 from services.amqp.settlement import Settlement
@@ -95,7 +95,7 @@ class Intake:
         acknowledging: Acknowledges,
         mapper: Mapper,
         identity: Identity,
-        dead_letters: DeadLetters,
+        dead_letters: PutsAside,
         meters: Meters,
         patience: Patience,
         name: str,
@@ -117,7 +117,7 @@ class Intake:
         self._loop = asyncio.get_running_loop()
         self._settlement = Settlement()
         self._acknowledge: Callable[..., None] = _nothing
-        self._replies: Replies | None = None
+        self._replies: Sends | None = None
         self._flushing = False
         self._open = True
         self._waiting: deque[Delivery] = deque()
@@ -129,7 +129,7 @@ class Intake:
         self._in_flight = 0
         self._idle = asyncio.Event()
 
-    def attach(self, channel: ConsumingChannel, replies: Replies) -> None:
+    def attach(self, channel: Settles, replies: Sends) -> None:
         """Say where acknowledgements and answers go; before the first delivery."""
         self._acknowledge = channel.acknowledge
         self._replies = replies
