@@ -47,7 +47,7 @@ class SearchProjection:
     """
 
     name = "search"
-    version = 2
+    version = 3
     tables = (
         "search_things",
         "search_keys",
