@@ -151,3 +151,14 @@ async def test_rows_that_still_wait_for_their_keys_are_not_compared(
     rebuilt = await Rebuild(pool, store, SearchProjection()).run()
     assert rebuilt.position == len(NAMES) + 2
     assert not (await standing(pool)).unfinished
+
+
+async def test_a_rebuild_writes_no_keys_that_an_index_to_come_leaves_out(
+    pool: Pool, store: PostgresEventStore, fleet: Fleet
+) -> None:
+    await fleet.change(wanted(of_paths([("features",)])))
+    await fleet.change(wanted(ROOM))
+    await Rebuild(pool, store, SearchProjection()).run()
+    assert await pool.fetchval("SELECT count(*) FROM search_keys") == len(NAMES)
+    pages = await pool.fetchval("SELECT pg_relation_size('search_keys') / current_setting('block_size')::bigint")
+    assert pages <= 3
