@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
-from typing import Protocol
+from itertools import pairwise
+from typing import Final, Protocol
 
 from eventstore.events import RecordedEvent, StreamName
 from protocol.entities import EntityState
@@ -13,7 +15,9 @@ from protocol.stored import carries_metadata, restore_event, restore_state, stor
 from protocol.things.evolve import evolve
 from protocol.things.state import ThingState
 
-__all__ = ["EntityState", "first_state", "follow", "freeze", "thaw"]
+__all__ = ["EntityState", "first_state", "follow", "followed", "freeze", "thaw"]
+
+_SETTING: Final = ("modified", "created")
 
 freeze = store_state
 """The state as bytes for a ``json`` column; the columns beside it hold revision, times and the mark of deletion."""
@@ -28,6 +32,36 @@ def follow(state: EntityState | None, recorded: RecordedEvent) -> EntityState:
         return evolve_policy(before, event, revision=revision, timestamp=timestamp)
     thing = state if isinstance(state, ThingState) else None
     return evolve(thing, event, revision=revision, timestamp=timestamp)
+
+
+def followed(state: EntityState | None, events: Sequence[RecordedEvent]) -> EntityState:
+    """The state after some events of one stream, in order and one at least.
+
+    What the next event overwrites at once is passed over: a value that changes all the time is evolved once a batch.
+    """
+    for event, following in pairwise(events):
+        if not _overwritten(state, event, following):
+            state = follow(state, event)
+    return follow(state, events[-1])
+
+
+def _overwritten(state: EntityState | None, event: RecordedEvent, by: RecordedEvent) -> bool:
+    """Whether nothing is left of the event after the next one, which sets another value at the same path of a thing.
+
+    Both make way for their value, so the order of members is the same, too. Metadata goes with what it is about: where
+    there is some, an object that is gone for one event has lost it, and where an event brings some, it counts. At the
+    root, and after a deletion, an event sets more than the value.
+    """
+    return (
+        event.path == by.path != "/"
+        and event.type in _SETTING
+        and by.type in _SETTING
+        and by.value is not None
+        and isinstance(state, ThingState)
+        and not state.deleted
+        and not state.metadata
+        and not carries_metadata(event.headers)
+    )
 
 
 def first_state(recorded: RecordedEvent) -> bytes | None:

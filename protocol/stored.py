@@ -28,11 +28,15 @@ METADATA_HEADER: Final = "ditto-event-metadata"
 CAUSATION_HEADER: Final = "ditto-causation"
 """The stored header that names the event (``<stream>@<revision>``) which this one was appended with."""
 
+TAG_HEADER: Final = "etag"
+"""The stored header with the entity tag that the command was answered with."""
+
 PRIVATE_HEADERS: Final = frozenset({METADATA_HEADER, CAUSATION_HEADER})
 """What the log keeps of an event for ourselves."""
 
 _CAUSES: Final[dict[object, Cause]] = {cause: cause for cause in get_args(Cause)}
 _CAUSE_MARK: Final = CAUSE_HEADER.encode()
+_TAG_MARK: Final = TAG_HEADER.encode()
 _MARK: Final = METADATA_HEADER.encode()
 _PRIVATE_MARKS: Final = tuple(name.encode() for name in PRIVATE_HEADERS)
 _EXPIRED: Final = "_expired"
@@ -86,6 +90,19 @@ def published_headers(headers: bytes) -> bytes:
     if not isinstance(stored, dict):
         return headers
     return dump({name: value for name, value in stored.items() if name not in PRIVATE_HEADERS})
+
+
+def headers_of_part(headers: bytes) -> bytes:
+    """The stored headers as they may go to who sees a part of the event, or another part of the entity than it changed.
+
+    The entity tag is a hash of the whole value: of something short, like a PIN, it tells the value itself.
+    """
+    if _TAG_MARK not in headers:
+        return headers
+    stored = parse(headers, max_depth=_DEPTH)
+    if not isinstance(stored, dict):
+        return headers
+    return dump({name: value for name, value in stored.items() if name != TAG_HEADER})
 
 
 def store_state(state: EntityState) -> bytes:

@@ -31,7 +31,7 @@ from services.settings import Settings
 PROJECTIONS: Final = ("twins", "revisions", "deadlines", "search")
 """The names of all read models: what the projector keeps and ``twinlog rebuild`` rebuilds."""
 
-PAGES: Final = {"twins": 500, "revisions": 500, "deadlines": 100, "search": 100}
+PAGES: Final = {"twins": 500, "revisions": 500, "deadlines": 300, "search": 100}
 """Events that a projection takes at once: no more than keep the event loop busy for some ten milliseconds."""
 
 LAG_SECONDS: Final = 0.5

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from eventstore.events import RecordedEvent, StreamName
 from projections.cache import BoundedCache
-from projections.events import first_state, follow, freeze
+from projections.events import first_state, followed, freeze
 from projections.grouping import by_entity, namespace_of
 from projections.projection import NeedsRebuild
 from projections.search.indexes import SLICE, IndexRows
@@ -169,12 +169,8 @@ def _after(
             )
             return row, {}, document
     was = None if before is None else _thaw(first.stream, before)
-    state = was
-    for event in events:
-        followed = follow(state, event)
-        assert isinstance(followed, ThingState)  # noqa: S101 - the stream is that of a thing
-        state = followed
-    assert state is not None  # noqa: S101 - there is one event at least
+    state = followed(was, events)
+    assert isinstance(state, ThingState)  # noqa: S101 - the stream is that of a thing
     if state.deleted:
         return None, _searched(was), {}
     return _row(state, first.stream), _searched(was), _searched(state)

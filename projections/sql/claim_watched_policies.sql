@@ -6,7 +6,7 @@ WITH due AS (
     FROM watched_policies AS p
     LEFT JOIN announcer_claims AS c ON c.stream = p.stream
     WHERE p.due_at <= $1 AND (c.stream IS NULL OR (c.until <= clock_timestamp() AND c.position <= p.position))
-    ORDER BY p.due_at, p.stream
+    ORDER BY p.due_at
     LIMIT $2
     FOR UPDATE OF p SKIP LOCKED
 )

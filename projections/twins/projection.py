@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from eventstore.events import RecordedEvent, StreamName
 from projections.cache import BoundedCache
-from projections.events import first_state, follow, freeze, thaw
+from projections.events import first_state, followed, freeze, thaw
 from projections.grouping import by_entity, namespace_of
 from projections.projection import NeedsRebuild
 from projections.statements import Connection, statement
@@ -82,9 +82,7 @@ def _row_after(before: Row | None, events: Sequence[RecordedEvent]) -> Row:
     if last.revision == 1 and (verbatim := first_state(first)) is not None:
         at = first.recorded_at
         return Row(stream, namespace_of(stream), 1, first.position, at, at, deleted=False, state=verbatim)
-    state = follow(None if before is None else thaw(before), first)
-    for event in events[1:]:
-        state = follow(state, event)
+    state = followed(None if before is None else thaw(before), events)
     return Row(
         stream=stream,
         namespace=namespace_of(stream),

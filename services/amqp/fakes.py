@@ -11,6 +11,8 @@ from eventstore.store import EventStore, Selection
 from protocol.enforcement.auth import AuthContext
 from protocol.errors import DittoError
 from protocol.signals import Command, Response, Signal
+from services.amqp.channels import Delivery
+from services.amqp.requests import Request
 
 Answer: TypeAlias = "Callable[[Submission], Response | DittoError | None]"
 
@@ -67,6 +69,39 @@ class ScriptedCommanding:
             case None:
                 pass
         return submission.future
+
+
+class Desk:
+    """Where an intake's answers, acknowledgements and dead letters arrive when there is no broker."""
+
+    def __init__(self) -> None:
+        self.answers: list[bytes] = []
+        self.dead_letters: list[DittoError] = []
+        self.settled = 0
+        self._arrived = asyncio.Event()
+
+    async def settlement(self, tag: int) -> None:
+        """Return when the delivery, and all before it, are acknowledged."""
+        while self.settled < tag:
+            self._arrived.clear()
+            await self._arrived.wait()
+
+    def acknowledge(self, delivery_tag: int, *, multiple: bool) -> None:
+        """See ``ConsumingChannel.acknowledge``; to be used one delivery at a time."""
+        del multiple
+        self.settled = max(self.settled, delivery_tag)
+        self._arrived.set()
+
+    def send(self, request: Request, address: str, content_type: bytes, body: bytes, sent: Callable[[], None]) -> None:
+        """See ``Replies.send``."""
+        del request, address, content_type
+        self.answers.append(body)
+        sent()
+
+    async def put(self, delivery: Delivery, error: DittoError) -> None:
+        """See ``DeadLetters.put``."""
+        del delivery
+        self.dead_letters.append(error)
 
 
 class RememberedTurn:

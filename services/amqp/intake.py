@@ -16,13 +16,12 @@ from protocol.enforcement.auth import AuthContext
 from protocol.errors import DittoError, GatewayServiceUnavailable, HeaderInvalid, InternalError
 from protocol.signals import Acknowledgement, Incoming, Response, Signal
 from services.amqp.careful import unreadable
-from services.amqp.channels import ConsumingChannel, Delivery
+from services.amqp.channels import Delivery
 from services.amqp.connection import Backoff
-from services.amqp.dead_letters import TROUBLE, DeadLetters
+from services.amqp.dead_letters import TROUBLE
 from services.amqp.identity import Identity
 from services.amqp.mapper import Mapper
 from services.amqp.meters import Meters
-from services.amqp.replies import Replies
 from services.amqp.requests import Request
 from services.amqp.settlement import Settlement
 from services.amqp.verdicts import Verdict, verdict
@@ -53,6 +52,30 @@ class Acknowledges(Protocol):
 
     def submit(self, acknowledgement: Acknowledgement, auth: AuthContext) -> asyncio.Future[Response]:
         """Take an acknowledgement; done when it is recorded, or when it turned out that nobody waits for it."""
+        ...
+
+
+class Settles(Protocol):
+    """Where acknowledgements go: a ``ConsumingChannel``."""
+
+    def acknowledge(self, delivery_tag: int, *, multiple: bool) -> None:
+        """Settle one delivery, or all up to this one."""
+        ...
+
+
+class Sends(Protocol):
+    """Where answers go: ``Replies``."""
+
+    def send(self, request: Request, address: str, content_type: bytes, body: bytes, sent: Callable[[], None]) -> None:
+        """Send an answer and call ``sent`` when the delivery may be acknowledged."""
+        ...
+
+
+class PutsAside(Protocol):
+    """Where refused messages go: ``DeadLetters``."""
+
+    async def put(self, delivery: Delivery, error: DittoError) -> None:
+        """Put a message aside, durably."""
         ...
 
 
@@ -94,7 +117,7 @@ class Intake:
         acknowledging: Acknowledges,
         mapper: Mapper,
         identity: Identity,
-        dead_letters: DeadLetters,
+        dead_letters: PutsAside,
         meters: Meters,
         patience: Patience,
         name: str,
@@ -110,7 +133,7 @@ class Intake:
         self._loop = asyncio.get_running_loop()
         self._settlement = Settlement()
         self._acknowledge: Callable[..., None] = _nothing
-        self._replies: Replies | None = None
+        self._replies: Sends | None = None
         self._flushing = False
         self._open = True
         self._waiting: deque[Delivery] = deque()
@@ -122,7 +145,7 @@ class Intake:
         self._in_flight = 0
         self._idle = asyncio.Event()
 
-    def attach(self, channel: ConsumingChannel, replies: Replies) -> None:
+    def attach(self, channel: Settles, replies: Sends) -> None:
         """Say where acknowledgements and answers go; before the first delivery."""
         self._acknowledge = channel.acknowledge
         self._replies = replies

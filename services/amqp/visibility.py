@@ -20,7 +20,7 @@ from protocol.identifiers import ThingId
 from protocol.json import JsonObject, Missing, dump
 from protocol.policies.state import PolicyState
 from protocol.signals import Event
-from protocol.stored import restore_event
+from protocol.stored import headers_of_part, restore_event
 from protocol.things.state import ThingState
 from services.commanding.enforcers import Enforcers
 from services.commanding.rules import stream_name
@@ -56,7 +56,9 @@ class Visibility:
             self._states[recorded.stream] = replace(after, document=_ids(after), metadata={})
         if visible is None:
             return None
-        return recorded if visible is event else replace(recorded, value=_value(visible))
+        if visible is event:
+            return recorded
+        return replace(recorded, value=_value(visible), headers=headers_of_part(recorded.headers))
 
     async def _enforcer(self, event: Event, state: EntityState, position: int) -> Enforcer | None:
         """That of the policy which governs the entity; a thing's new policy comes right behind the thing."""

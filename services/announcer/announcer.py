@@ -61,7 +61,7 @@ class Pace:
     ``patience``.
     """
 
-    subjects: int = 128
+    subjects: int = 96
     rounds: int = 2
     poll: float = 0.5
     rest: float = 1.0

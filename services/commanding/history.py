@@ -19,12 +19,13 @@ from protocol.enforcement.enforce import enforce_history
 from protocol.entities import EntityState, respond
 from protocol.errors import DittoError, HeaderInvalid, PolicyHistoryNotFound, ThingHistoryNotFound
 from protocol.identifiers import PolicyId
+from protocol.json import JsonValue, parse
 from protocol.signals import Command
+from protocol.stored import headers_of_part, published_headers
 from services.commanding.errors import StoreDown
 from services.commanding.ledger import Ledger
 from services.commanding.loading import States
 from services.commanding.pending import Answer, Pending
-from services.commanding.records import headers_of
 from services.commanding.rules import decided
 from services.commanding.surroundings import Surroundings
 
@@ -72,7 +73,7 @@ class History:
         except DittoError as error:
             return error
         answer = respond(decision, state)
-        return replace(answer, headers={**answer.headers, HISTORICAL_HEADERS: headers_of(event)})
+        return replace(answer, headers={**answer.headers, HISTORICAL_HEADERS: _told(event)})
 
     async def _context(self, pending: Pending) -> Context:
         """The present, if it lets the caller see the past."""
@@ -109,6 +110,11 @@ class History:
             if len(page) < end - after:
                 return
             after = end
+
+
+def _told(event: RecordedEvent) -> JsonValue:
+    """The headers of the last event so far, which may have been about something that the caller may not read."""
+    return parse(published_headers(headers_of_part(event.headers)))
 
 
 def _revision(command: Command) -> int | None:

@@ -15,12 +15,12 @@ from eventstore.events import Commit, NewEvent, RecordedEvent, StreamAppend, Str
 from protocol.entities import EntityState
 from protocol.json import MISSING, JsonObject, JsonValue, Missing, parse
 from protocol.signals import Event, Response, Verb
-from protocol.stored import CAUSATION_HEADER, restore_event, store_event
+from protocol.stored import CAUSATION_HEADER, TAG_HEADER, restore_event, store_event
 from protocol.wire.headers import for_event
 from services.commanding.pending import Pending
 from services.commanding.rules import stream_name
 
-ETAG: Final = "etag"
+ETAG: Final = TAG_HEADER
 ORIGINATOR: Final = "ditto-originator"
 
 _VERBS: Final[dict[str, Verb]] = {"modified": "modify", "merged": "merge", "deleted": "delete"}

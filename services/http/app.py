@@ -140,18 +140,27 @@ def create_app(  # noqa: PLR0913 - what a server is made of
         stopping=asyncio.Event(),
         searching=searching,
     )
-    searches = () if searching is None else search.routes(searching)
-    indexes = () if search_indexes is None else namespaces.routes(search_indexes)
-    routes = (
+    routes = routing_table(default_namespace, operations_of, searching=searching, search_indexes=search_indexes)
+    return HttpApp(edge=edge, api=api, operators=operators, routes=routes, throttles=throttles)
+
+
+def routing_table(
+    default_namespace: str,
+    operations_of: Operations,
+    *,
+    searching: Searching | None = None,
+    search_indexes: SearchIndexes | None = None,
+) -> tuple[Route, ...]:
+    """Every row that the edge serves; those of search only where there is a read model to search."""
+    return (
         *things.routes(default_namespace),
         *policies.routes(default_namespace),
         *whoami.ROUTES,
         *permissions.ROUTES,
-        *searches,
-        *indexes,
+        *(() if searching is None else search.routes(searching)),
+        *(() if search_indexes is None else namespaces.routes(search_indexes)),
         *operations.routes(operations_of),
     )
-    return HttpApp(edge=edge, api=api, operators=operators, routes=routes, throttles=throttles)
 
 
 def _correlation_id(request: BaseRequest, query: Query) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import orjson
 import pytest
 
 from tests.api.conftest import Client
@@ -29,6 +30,23 @@ async def test_a_thing_is_shown_as_it_was(pump: Client) -> None:
 async def test_a_thing_is_shown_as_it_was_at_a_time(pump: Client) -> None:
     reply = await pump("GET", f"{PUMP}/attributes/n?at-historical-timestamp=2999-01-01T00:00:00Z")
     assert reply.json == 3
+
+
+async def test_the_headers_of_a_change_elsewhere_do_not_tell_what_it_was(pump: Client) -> None:
+    secret = {"Idempotency-Key": "one", "put-metadata": '[{"key":"kind","value":"hidden"}]', "correlation-id": "c-4"}
+    assert (await pump("PUT", f"{PUMP}/attributes/pin", 1234, secret)).status == 201
+    reader = {
+        "subjects": {"nginx:bob": {"type": "t"}},
+        "resources": {"thing:/attributes/n": {"grant": ["READ"], "revoke": []}},
+    }
+    assert (await pump("PUT", "/api/2/policies/farm.one:pump/entries/reader", reader)).status == 201
+    bob = {"x-ditto-pre-authenticated": "nginx:bob"}
+    reply = await pump("GET", f"{PUMP}/attributes/n?at-historical-revision=4", headers=bob, auth={})
+    assert (reply.status, reply.json) == (200, 3)
+    assert orjson.loads(reply.headers["historical-headers"]) == {
+        "correlation-id": "c-4",
+        "ditto-originator": "nginx:ada",
+    }
 
 
 @pytest.mark.parametrize(

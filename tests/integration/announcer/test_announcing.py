@@ -14,6 +14,7 @@ from projections.deadlines import DeadlinesProjection
 from projections.rebuild import Rebuild, RebuildOptions
 from protocol.announcements.decide import Rules
 from protocol.json import JsonObject, JsonValue
+from services.announcer.announcer import Pace
 from tests.integration.amqp.harness import Field, field, proxy, take
 from tests.integration.announcer.stage import APP, POLICY, Clock, Stage, at, id_of, stage, subject, told, until
 
@@ -88,6 +89,13 @@ async def test_a_subject_is_announced_answered_and_removed(database_url: str, am
         assert await world.waiting(world.topology.dead_letters) == 0
 
 
+async def recorded(service: Stage, what: str) -> None:
+    async def is_last() -> bool:
+        return (await service.events("announcement:farm.one:p1"))[-1].type == what
+
+    await until(is_last, f"{what} is recorded")
+
+
 async def service_is_told(service: Stage) -> None:
     async def told_() -> bool:
         return any(each.watch.told for each in await service.listed())
@@ -134,12 +142,9 @@ async def test_without_an_answer_the_same_announcement_is_repeated_until_the_gra
         async with service.announcing():
             clock.set(540)
             first = await take(queue)
+            await recorded(service, "published")
             clock.set(570)
-
-            async def failed() -> bool:
-                return (await service.events("announcement:farm.one:p1"))[-1].type == "failed"
-
-            await until(failed, "the attempt failed")
+            await recorded(service, "failed")
             assert await service.subjects() == [APP]
             clock.set(575)
             second = await take(queue)
@@ -204,6 +209,27 @@ async def test_a_subject_in_two_entries_leaves_both_in_one_append(database_url: 
         assert events[0].position + 1 == events[1].position
         await told(queue)
         await quiet(service, queue)
+
+
+async def test_a_crowd_in_one_policy_is_told_and_removed_piece_by_piece(database_url: str, amqp_url: str) -> None:
+    async with opened(database_url, amqp_url) as (service, clock, _, queue):
+        service.pace = Pace(poll=0.02, rest=0.05, subjects=16)
+        names = {f"app-{number}" for number in range(100)}
+        await service.create(POLICY, **{name: subject(at(600), beforeExpiry="1m") for name in names})
+        async with service.announcing():
+            clock.set(541)
+            values = [(await told(queue))["value"] for _ in names]
+            assert {orjson.dumps(value) for value in values} == {
+                orjson.dumps({"deleteAt": at(600), "subjectIds": [f"integration:{name}"]}) for name in names
+            }
+            assert len(await service.subjects()) == 100
+            clock.set(600)
+            await gone(service)
+            await quiet(service, queue)
+        events = await service.events("policy:farm.one:p1")
+        assert [event.type for event in events] == ["created", *["deleted"] * 100]
+        records = await service.events("announcement:farm.one:p1")
+        assert sorted(event.type for event in records) == ["announced"] * 100 + ["published"] * 100
 
 
 async def test_a_restart_across_the_deadline_announces_and_removes_at_once(database_url: str, amqp_url: str) -> None:

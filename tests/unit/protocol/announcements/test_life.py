@@ -239,3 +239,21 @@ def test_the_life_of_a_policy_starts_anew_after_its_deletion() -> None:
     assert isinstance(life, Life)
     life.until(700)
     assert life.subjects() == []
+
+
+def test_a_change_of_one_subject_leaves_the_watches_of_the_others_as_they_are() -> None:
+    life = with_subject(subject(3_600))
+    for number in range(20):
+        life.put(subject(1_800), subject_id=f"integration:other-{number}")
+    before = dict(life.watching.watches)
+    life.put(subject(7_200))
+    left = {name: each for name, each in life.watching.watches.items() if each.subject_id != APP}
+    assert len(left) == 20
+    assert all(before[name] is each for name, each in left.items())
+
+
+def test_a_change_of_anything_but_subjects_concerns_no_watch() -> None:
+    life = with_subject(subject(3_600))
+    before = life.watching.watches
+    life.change("modified", "/entries/guest/resources", {})
+    assert life.watching.watches is before

@@ -23,21 +23,30 @@ class Statement(NamedTuple):
     granted: bool
 
 
-def statements(policy: Document, others: dict[str, Document], namespace: str) -> list[Statement]:
+def statements(policy: Document, others: dict[str, Document], namespace: str | None) -> list[Statement]:
+    """What the policy says about things of the namespace; without one, about itself."""
     found: list[Statement] = []
     for entry in expanded(policy, others):
         names = entry.get("namespaces") or []
-        if names and not any(_in(name, namespace) for name in names):
+        if namespace is not None and names and not any(_in(name, namespace) for name in names):
             continue
         for subject in entry.get("subjects", {}):
             for key, rights in entry.get("resources", []):
                 kind, _, path = key.partition(":")
-                keys = tuple(part for part in path.split("/") if part)
+                keys = keys_of(kind, path)
                 for effect in ("grant", "revoke"):
                     found.extend(
                         Statement(subject, kind, keys, permission, effect == "grant") for permission in rights[effect]
                     )
     return found
+
+
+def keys_of(kind: str, path: str) -> Path:
+    """The keys of a path; in a policy a subject id and the key of a resource are one each, whatever they hold."""
+    pieces = path.split("/", 4)
+    if kind == "policy" and len(pieces) == 5 and pieces[1] == "entries" and pieces[3] in {"subjects", "resources"}:
+        return tuple(pieces[1:])
+    return tuple(part for part in path.split("/") if part)
 
 
 def expanded(policy: Document, others: dict[str, Document]) -> Iterator[Document]:

@@ -54,3 +54,21 @@ async def test_a_new_thing_is_judged_by_the_policy_that_is_made_with_it() -> Non
         ("/", b'{"thingId":"farm:pump","attributes":{"open":1}}'),
         ("/attributes/open", b"2"),
     ]
+
+
+async def test_a_part_of_a_value_comes_without_the_hash_of_the_whole() -> None:
+    stage = Stage()
+    inline: JsonObject = {"entries": {**OWNED["entries"], "user": READER}}  # type: ignore[dict-item]  # an object of ours
+    async with stage.service() as service:
+        await service.execute(create(_policy=inline), ALICE, command_id="c-1")
+        await service.execute(put("", {"open": 1, "closed": 1234}), ALICE, command_id="c-2")
+        await service.execute(put("open", 2), ALICE, command_id="c-3")
+    visibility = Visibility(stage.store, ("test:bob",), DEFAULT_LIMITS)
+    told = {event.revision: await visibility.of(event) for event in stage.store.events(f"thing:{PUMP}")}
+    assert b"etag" in stage.store.events(f"thing:{PUMP}")[1].headers
+    part, whole = told[2], told[3]
+    assert part is not None
+    assert part.value == b'{"open":1}'
+    assert b"etag" not in part.headers
+    assert whole is not None
+    assert whole is stage.store.events(f"thing:{PUMP}")[2]

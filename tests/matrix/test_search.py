@@ -1,0 +1,113 @@
+"""Every role at every row of search, on PostgreSQL with the read models behind it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from datetime import UTC, datetime
+from typing import Final
+
+import aiohttp
+import pytest
+
+from eventstore.memory import InMemorySoleWriter
+from eventstore.pool import create_pool
+from eventstore.postgres import PostgresEventStore
+from projections.freshness import Freshness
+from projections.runner import ProjectionRunner
+from projections.search.projection import SearchProjection
+from projections.search.reader import SESSION, SearchReader
+from projections.twins import TwinsProjection, TwinsReader
+from services.commanding.commanding import Commanding
+from services.http.app import create_app, routing_table
+from services.http.routes import Route
+from services.http.server import serve_http
+from services.searching.searching import Searching
+from tests.api.conftest import OPERATORS
+from tests.matrix.cell import Cell
+from tests.matrix.client import AS_ROLE, OPERATIONS, Client
+from tests.matrix.model import UNAUTHENTICATED, Expected, Oracle
+from tests.matrix.roles import NOBODY, ROLES, Role
+from tests.matrix.searches import SEARCHES
+from tests.matrix.world import commands, made_world
+
+WORLD: Final = made_world()
+METHODS: Final = ("GET", "PUT", "PATCH", "POST", "DELETE")
+
+
+class World:
+    """A service in this process, with search."""
+
+    def __init__(self, store: PostgresEventStore, searching: Searching, client: Client) -> None:
+        self.store, self.ask = store, client
+        without = {row.path for row in routing_table("a", OPERATIONS)}
+        self.rows = [row for row in routing_table("a", OPERATIONS, searching=searching) if row.path not in without]
+
+
+@pytest.fixture
+async def world(database_url: str) -> AsyncIterator[World]:
+    async with AsyncExitStack() as stack:
+        pool = await create_pool(database_url, size=6)
+        stack.push_async_callback(pool.close)
+        asked = await create_pool(database_url, size=2, settings=SESSION)
+        stack.push_async_callback(asked.close)
+        store = await stack.enter_async_context(PostgresEventStore(pool))
+        commanding = Commanding(
+            store=store, twins=TwinsReader(pool), sole_writer=InMemorySoleWriter(), clock=lambda: datetime.now(UTC)
+        )
+        await stack.enter_async_context(commanding)
+        freshness = await stack.enter_async_context(Freshness(pool, SearchProjection.name))
+        for make in (TwinsProjection, SearchProjection):
+            follows = freshness if make is SearchProjection else None
+            runner = asyncio.create_task(ProjectionRunner(pool, store, make, freshness=follows).run())
+            stack.push_async_callback(_ended, runner)
+        searching = Searching(
+            reader=SearchReader(asked),
+            freshness=freshness,
+            commands=commanding,
+            clock=lambda: datetime.now(UTC),
+            metrics=commanding.metrics,
+            key=b"k" * 32,
+            head=store.head,
+        )
+        app = create_app(commanding, api=AS_ROLE, operators=OPERATORS, operations_of=OPERATIONS, searching=searching)
+        port = await stack.enter_async_context(serve_http(app, host="127.0.0.1", port=0))
+        session = await stack.enter_async_context(aiohttp.ClientSession())
+        for command, auth in commands(WORLD):
+            await commanding.execute(command, auth)
+        yield World(store, searching, Client(session, port))
+
+
+async def _ended(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    await asyncio.wait((task,))
+
+
+def _cells(row: Route, role: Role) -> list[Cell]:
+    oracle = Oracle(WORLD, role)
+    return [
+        *(cell for method in row.methods for cell in SEARCHES[row.path](oracle, row.path, method)),
+        *(_wrong_method(row, method, role) for method in METHODS if method not in row.methods),
+    ]
+
+
+def _wrong_method(row: Route, method: str, role: Role) -> Cell:
+    expected = Expected(405) if role.subjects else UNAUTHENTICATED
+    return Cell(route=row.path, method=method, url=row.path, expected=expected)
+
+
+async def test_every_search_finds_and_counts_what_its_caller_may_read(world: World) -> None:
+    head = await world.store.head()
+    assert {row.path for row in world.rows} == SEARCHES.keys()
+    problems = [
+        f"{role} {cell}: {problem}"
+        for role in ROLES
+        for row in world.rows
+        for cell in _cells(row, role)
+        for problem in cell.expected.problems(
+            *await world.ask(role, cell, {} if role is NOBODY else {"twinlog-position": str(head)})
+        )
+    ]
+    assert not problems, f"{len(problems)} cells:\n" + "\n".join(problems[:40])
+    assert await world.store.head() == head
