@@ -51,7 +51,12 @@ def same(one: JsonValue | Missing, other: JsonValue | Missing) -> bool:
 
 
 def _may_be_deep(data: bytes | str, max_depth: int) -> bool:
-    """Whether there are enough opening brackets at all: two quick scans that spare nearly every message the walk."""
+    """Whether there are enough opening brackets at all: two quick scans that spare nearly every message the walk.
+
+    Every level takes two brackets, so that short text need not even be scanned.
+    """
+    if len(data) <= 2 * max_depth:
+        return False
     if isinstance(data, str):
         return data.count("[") + data.count("{") > max_depth
     return data.count(b"[") + data.count(b"{") > max_depth

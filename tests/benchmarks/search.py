@@ -11,18 +11,16 @@ from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import asyncpg
 
 from eventstore.migrations import migrate
-from eventstore.pool import create_pool
+from eventstore.pool import PooledConnection, create_pool
 from eventstore.postgres import PostgresEventStore
 from projections.rebuild import Rebuild, RebuildProgress
-from projections.search.paging import complete
 from projections.search.projection import SearchProjection
-from projections.search.reader import SESSION, SearchReader, written
-from projections.search.reader import Question as Asked
+from projections.search.reader import SESSION, Question, SearchReader
 from protocol.rql.parsing import parse_query
 from services.embedded.postgres import EmbeddedPostgres
 from tests.benchmarks import assets
@@ -47,6 +45,8 @@ PAGE_SIZE = 25
 SIZE = "select pg_total_relation_size($1::text::regclass)"
 
 Tell = Callable[[str], None]
+Sent: TypeAlias = tuple[str, tuple[object, ...]]
+"""A statement with its arguments."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -167,16 +167,38 @@ async def _press(fleet: Fleet, service: Twinlog, database_url: str, rounds: int,
     fleet.page_p95_at_half = (await load("load_http", job, service.process))["p95"] * 1e3
 
 
-async def _statements(fleet: Fleet, database_url: str) -> list[tuple[str, list[object]]]:
-    """What the database is asked for the pages that ``_press`` asks for."""
+async def _statements(fleet: Fleet, database_url: str) -> list[Sent]:
+    """What the database is asked for the pages that ``_press`` asks for: the last statement of each."""
     async with await create_pool(database_url, size=1, settings=SESSION) as pool, pool.acquire() as connection:
-        reader = SearchReader(pool)
+        overheard = _Overheard(connection)
+        reader = SearchReader(overheard)  # type: ignore[arg-type]  # all that it does with a pool is to acquire
         found = []
         for text, _ in assets.PAGE.variants(fleet.things):
-            asked = Asked(subjects=(SUBJECT,), now=datetime.now(UTC), query=parse_query(text))
-            (statement,) = await reader.statements(connection, asked, complete(()))
-            found.append(written(statement.limit(PAGE_SIZE + 1)))
+            asked = Question(subjects=(SUBJECT,), now=datetime.now(UTC), query=parse_query(text))
+            hits = await reader.page(asked, size=PAGE_SIZE)
+            assert len(hits.thing_ids) == PAGE_SIZE
+            found.append(overheard.sent[-1])
         return found
+
+
+class _Overheard:
+    """Stands for a pool and its only connection, and remembers what is asked for."""
+
+    def __init__(self, connection: PooledConnection) -> None:
+        self._connection = connection
+        self.sent: list[Sent] = []
+
+    @asynccontextmanager
+    async def acquire(self) -> AsyncIterator[_Overheard]:
+        yield self
+
+    async def fetchrow(self, text: str, *arguments: object, timeout: float | None = None) -> object:  # noqa: ASYNC109 - the driver's
+        self.sent.append((text, arguments))
+        return await self._connection.fetchrow(text, *arguments, timeout=timeout)
+
+    async def fetch(self, text: str, *arguments: object, timeout: float | None = None) -> object:  # noqa: ASYNC109 - the driver's
+        self.sent.append((text, arguments))
+        return await self._connection.fetch(text, *arguments, timeout=timeout)
 
 
 async def _change(fleet: Fleet, service: Twinlog, tell: Tell) -> None:
