@@ -58,6 +58,8 @@ class SearchProjection:
         "search_indexes",
     )
 
+    ahead = (NAMESPACES,)
+
     def __init__(self, *, cache_bytes: int = 16 << 20, slice_things: int = SLICE) -> None:
         self._cache: BoundedCache[ThingRow] = BoundedCache(cache_bytes)
         self._policies = PolicyRows()
