@@ -8,7 +8,6 @@ from urllib.parse import urlsplit
 
 from eventstore.events import RecordedEvent
 from projections.consumers import CheckpointedReader
-from protocol.context import DEFAULT_LIMITS
 from services.amqp.consumer import CommandConsumer
 from services.amqp.envelopes import DittoMapper, envelope_of
 from services.amqp.identity import Identity
@@ -17,7 +16,7 @@ from services.amqp.meters import PUBLISHER, Meters
 from services.amqp.publisher import EventPublisher
 from services.amqp.visibility import Visibility
 from services.announcer.setup import Announcing, open_announcing
-from services.core import Core, now
+from services.core import Core, now, rules_of
 from services.settings import Settings
 
 
@@ -100,7 +99,7 @@ def _visible(settings: Settings, core: Core) -> Callable[[RecordedEvent], Awaita
     """What the audience of the exchange may see; nothing to ask when it carries everything."""
     if not settings.amqp_event_subjects:
         return None
-    return Visibility(core.store, settings.amqp_event_subjects, DEFAULT_LIMITS).of
+    return Visibility(core.store, settings.amqp_event_subjects, rules_of(settings)).of
 
 
 def known_users(settings: Settings, url: str, api_user: str | None) -> dict[str, tuple[str, ...]]:
