@@ -16,6 +16,7 @@ from projections.search.keys import changed_keys, difference, keys_of
 from projections.search.policies import PolicyRows
 from projections.search.writing import KeyChanges, read_keys, write_rows
 from projections.statements import Connection, statement
+from protocol.context import RootPolicies
 from protocol.json import JsonObject, parse
 from protocol.stored import restore_state
 from protocol.streams import NAMESPACES
@@ -60,9 +61,11 @@ class SearchProjection:
 
     ahead = (NAMESPACES,)
 
-    def __init__(self, *, cache_bytes: int = 16 << 20, slice_things: int = SLICE) -> None:
+    def __init__(
+        self, *, cache_bytes: int = 16 << 20, slice_things: int = SLICE, root_policies: RootPolicies = ()
+    ) -> None:
         self._cache: BoundedCache[ThingRow] = BoundedCache(cache_bytes)
-        self._policies = PolicyRows()
+        self._policies = PolicyRows(root_policies)
         self._indexes = IndexRows(slice_things)
 
     async def apply(self, connection: Connection, events: Sequence[RecordedEvent]) -> None:
