@@ -9,7 +9,7 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any, Final, TypeAlias
 
-from sqlalchemy import ColumnElement, FromClause, and_, any_, false, func, literal, or_, true
+from sqlalchemy import ColumnElement, FromClause, and_, any_, exists, false, func, literal, or_, true
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.sql.elements import False_, True_
 from sqlalchemy.types import BigInteger, Text
@@ -18,7 +18,7 @@ from projections.search import patterns
 from projections.search.binding import Given, Parameters
 from projections.search.keys import MANY, NULL, NUMBER, STRING, VALUE, path_key, scalar_key, string_text
 from projections.search.shapes import Scalar, Slot, Test
-from projections.search.tables import things
+from projections.search.tables import keys, things
 
 Condition: TypeAlias = ColumnElement[bool]
 KeyTest: TypeAlias = Callable[[FromClause], Condition]
@@ -114,9 +114,10 @@ def on_column(test: Test, parameters: Parameters) -> Condition:
 
 
 def within_bounds(tests: Sequence[Test], parameters: Parameters) -> KeyTest:
-    """What follows from several bounds on one property, said once more: it is far more selective than each of them.
+    """Several bounds on one property (not on that of some feature): a value lies within all of them.
 
-    A value lies within all bounds, or the thing has several values there.
+    Where the thing has several values there, each bound is looked for by itself. One range says more than two, which
+    each hold for a large part of the fleet, so it has to be what an index is asked for.
     """
     prefix = path_key(tests[0].subject.path) + VALUE
 
@@ -127,7 +128,18 @@ def within_bounds(tests: Sequence[Test], parameters: Parameters) -> KeyTest:
         return min(_range(test, prefix, given)[1] for test in tests)
 
     least, most = parameters.bind(Text, low), parameters.bind(Text, high)
-    return lambda found: or_(and_(found.c.key >= least, found.c.key <= most), found.c.key == prefix + MANY)
+    each = [on_key(test, parameters) for test in tests]
+
+    def test(found: FromClause) -> Condition:
+        span = and_(found.c.key >= least, found.c.key <= most, *(bound(found) for bound in each))
+        return or_(span, and_(found.c.key == prefix + MANY, *(_another(found, bound) for bound in each)))
+
+    return test
+
+
+def _another(found: FromClause, test: KeyTest) -> Condition:
+    other = keys.alias()
+    return exists().where(other.c.thing_id == found.c.thing_id, test(other))
 
 
 def _range(test: Test, prefix: str, given: Given) -> tuple[str, str]:

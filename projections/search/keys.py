@@ -52,6 +52,7 @@ ROOTS: Final = ("attributes", "definition", "features", "_metadata")
 _FEATURE_PREFIX: Final = "features" + BELOW
 _feature_end: Final = re.compile(f"[{VALUE}{BELOW}]")
 _marks: Final = re.compile("[\x00-\x04]")
+_LONG: Final = 2.0**63
 _CLEAR: Final = 200
 """Up to this many characters a key cannot be too long, whatever the characters."""
 
@@ -79,6 +80,16 @@ def scalar_key(value: str | float | bool | None) -> str:  # noqa: FBT001 - a val
     return NUMBER + number_text(value)
 
 
+def scalar_value(written: str) -> str | int | float | bool | None:
+    """The inverse of ``scalar_key``; a number that is whole comes back as an integer while 64 bits hold it."""
+    kind, text = written[:1], written[1:]
+    if kind == NUMBER:
+        return _number(text)
+    if kind == STRING:
+        return _string(text)
+    return text == "1" if kind == BOOLEAN else None
+
+
 def string_text(value: str) -> str:
     """The string itself, but for U+0000, which PostgreSQL cannot keep; the order stays that of code points."""
     if "\x00" in value or "\x01" in value:
@@ -100,6 +111,20 @@ def number_text(value: float) -> str:
         return digits + "."
     # "-", "." and "/" sort in this order and before every digit.
     return digits + ("-" if rest < 0 else "/") + f"{min(max(rest + 0x8000, 0), 0xFFFF):04x}"
+
+
+def _number(text: str) -> int | float:
+    digits, mark, rest = re.split("([-./])", text, maxsplit=1)
+    bits = int(digits.ljust(16, "0"), 16)
+    bits = bits & 0x7FFF_FFFF_FFFF_FFFF if bits >> 63 else bits ^ 0xFFFF_FFFF_FFFF_FFFF
+    (double,) = struct.unpack(">d", struct.pack(">Q", bits))
+    if mark != ".":
+        return int(double) + int(rest, 16) - 0x8000
+    return int(double) if double.is_integer() and abs(double) < _LONG else float(double)
+
+
+def _string(text: str) -> str:
+    return text.replace("\x01\x01", "\x00").replace("\x01\x02", "\x01") if "\x01" in text else text
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,8 @@ from sqlalchemy.types import Text
 
 from eventstore.errors import StoreUnavailable, translated
 from projections.cache import BoundedCache
+from projections.search.aggregates import Aggregates
+from projections.search.aggregates import Group as AggregateGroup
 from projections.search.binding import Given, Parameters, Rows, Statement, written
 from projections.search.comparing import Condition
 from projections.search.paging import Order, Pages, Place, SortValue, complete
@@ -143,6 +145,21 @@ class SearchReader:
         columns = await self.ask(question, Counted(), _given(question), timeout=timeout)
         return 0 if columns is None else int(columns[0][0])
 
+    async def aggregate(
+        self,
+        question: Question,
+        asked: Aggregates,
+        *,
+        size: int,
+        timeout: float = 10.0,  # noqa: ASYNC109 - as above
+    ) -> tuple[list[AggregateGroup], bool]:
+        """The groups of most things, at most ``size``, and whether these are all. Without groups it is always one."""
+        columns = await self.ask(question, asked, _given(question, most=size + 1), timeout=timeout)
+        if columns is None or columns[0] is None:
+            return ([] if asked.groups else [asked.nothing()]), True
+        groups = asked.read(columns)
+        return groups[:size], len(groups) <= size
+
     async def ask(
         self,
         question: Question,
@@ -176,9 +193,8 @@ class SearchReader:
         timeout: float,  # noqa: ASYNC109 - as above
     ) -> list[Any] | None:
         """The columns of the answer; ``None`` if it does not count, because the standing is another by now."""
-        used = asked.used if question.query is None else properties(question.query) | asked.used
-        refusing = standing.restrictions.within(question.namespaces).refusing(used)
-        if refusing:
+        restrictions = standing.restrictions.within(question.namespaces)
+        if restrictions.usable and (refusing := restrictions.refusing(_used(question, asked))):
             everywhere = replace(question, query=None, namespaces=None)
             those = replace(given, namespaces=list(refusing))
             columns = await self._row(connection, standing, everywhere, Inhabited(), those, timeout)
@@ -258,6 +274,10 @@ def compose(
     rows = asked.rows(compiler, and_(compiler.candidate(), scope, filtered)).subquery("answer")
     columns = [func.array_agg(column) for column in rows.c]
     return written(select(stale(readers, parameters), *columns).select_from(rows), parameters)
+
+
+def _used(question: Question, asked: Asked) -> frozenset[Property]:
+    return asked.used if question.query is None else properties(question.query) | asked.used
 
 
 def _given(question: Question, *, place: Sequence[SortValue] = (), offset: int = 0, most: int = 0) -> Given:

@@ -99,10 +99,24 @@ class Compiler:
         """Whether the caller may read the value at the path; only meaningful together with ``candidate``."""
         return self._when(self.readers.terms(path), self._has_in_sight)
 
+    def value_at(self, subject: Property) -> KeyTest:
+        """Whether a key, which is one of a value at the property, may be looked at; beside ``candidate``, too."""
+        areas = self.readers.values(subject)
+
+        def test(found: FromClause) -> Condition:
+            return some(
+                *(
+                    every(self._when(terms, self._has_in_sight), some(*(_inside(found, area) for area in where)))
+                    for terms, where in areas.items()
+                )
+            )
+
+        return test
+
     def _visit(self, shape: Shape) -> _Part:
         match shape:
             case Group("and", shapes):
-                return every(*self._spans(shapes), *(_plain(self._visit(inner)) for inner in shapes))
+                return every(*map(_plain, self._all(shapes)))
             case Group(logic, shapes):
                 either = _either([self._visit(inner) for inner in shapes])
                 return either if logic == "or" else not_(_plain(either))
@@ -119,15 +133,19 @@ class Compiler:
             return self._of_column(test.subject, on_column(test, self.parameters))
         return self._at(test.subject, on_key(test, self.parameters))
 
-    def _spans(self, shapes: Sequence[Shape]) -> Iterator[Condition]:
-        """Bounds on the same property together. The bounds themselves are still asked for."""
+    def _all(self, shapes: Sequence[Shape]) -> Iterator[_Part]:
+        """What has to hold together, several bounds on one property taken as one."""
         bounds: dict[Property, list[Test]] = defaultdict(list)
         for shape in shapes:
-            if isinstance(shape, Test) and shape.relation in ORDERED and shape.kind != NULL:
+            if isinstance(shape, Test) and _is_bound(shape):
                 bounds[shape.subject].append(shape)
+            else:
+                yield self._visit(shape)
         for subject, tests in bounds.items():
-            if len(tests) > 1 and subject.path not in COLUMNS:
-                yield _plain(self._at(subject, within_bounds(tests, self.parameters)))
+            if len(tests) > 1:
+                yield self._at(subject, within_bounds(tests, self.parameters))
+            else:
+                yield self._compares(tests[0])
 
     def _exists(self, subject: Property) -> _Part:
         if subject.path in COLUMNS:
@@ -209,6 +227,16 @@ def _in_namespace(number: int, parameters: Parameters) -> Condition:
 
     column = things.c.thing_id
     return every(column >= parameters.bind(Text, limit(":")), column < parameters.bind(Text, limit(";")))
+
+
+def _is_bound(test: Test) -> bool:
+    """Whether it belongs to a range of values that one thing has at one place."""
+    return (
+        test.relation in ORDERED
+        and test.kind != NULL
+        and test.subject.path not in COLUMNS
+        and not test.subject.any_feature
+    )
 
 
 def _has_key(names: Sequence[str]) -> Condition:

@@ -69,6 +69,22 @@ class SearchOptionInvalid(DittoError):
         super().__init__(f"The search option '{option[:200]}' cannot be used: {reason}.")
 
 
+class SearchAggregateInvalid(DittoError):
+    """Something to group by or to compute that cannot be understood. Beyond Ditto."""
+
+    code = "thing-search:search.aggregate.invalid"
+    status = 400
+    hint = "Write for example: group=attributes/state&select=count,avg(features/t/properties/value)"
+
+    def __init__(self, parameter: str, text: str, at: int, expected: str) -> None:
+        found = f"'{text[at]}'" if at < len(text) else "the end"
+        before = text[max(at - 20, 0) : at]
+        super().__init__(
+            f"The '{parameter}' does not parse at position {at + 1}: found {found}, expected {expected}.",
+            f"The error comes right after: …{before}" if before else None,
+        )
+
+
 class SearchSubscriptionAborted(DittoError):
     """A search subscription failed in the service."""
 

@@ -9,39 +9,44 @@
 | root policies        | implicit entries that an operator adds to every policy, as ``nsimported-<policyId>-…``  |
 
 A policy that is missing brings nothing in. Source: Ditto documentation, page *basic-policy* (imports, references).
+
+Ditto bounds how deep imports go, but policies that import each other crosswise have ways without number. Here the whole
+is bounded: ``MAX_FOLLOWED`` imports, counted on every way, ``MAX_TAKEN`` entries of others, and ``MAX_REFERRED`` rules
+and subjects that come by references. A change that goes beyond is refused. If others grow later, the importing policy
+counts only for itself: its own entries keep what they say about ``policy:``, so that an owner can mend it, and grant
+nothing else. To leave out just some of what is imported could leave out what it revokes.
 """
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
-from functools import lru_cache
+from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
 from protocol.enforcement.enforcer import Enforcer
-from protocol.enforcement.rules import ResolvedEntry, Rule
+from protocol.enforcement.rules import ResolvedEntry
 from protocol.identifiers import PolicyId
 from protocol.json import JsonObject, JsonValue
-from protocol.pointers import Pointer, parse, parse_policy_path, text
+from protocol.pointers import text
+from protocol.policies.entries import (
+    Entry,
+    as_object,
+    entries_of,
+    id_of,
+    imports_of,
+    read_entries,
+    strings,
+    transitive_of,
+)
 
 Policies: TypeAlias = "Mapping[PolicyId, JsonObject | None]"
 """Documents by id; ``None`` for a policy that does not exist."""
 
 MAX_DEPTH = 10
-ADDITIONS = ("subjects", "resources", "namespaces")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Entry:
-    """An entry while it is being resolved; ``origin`` is the policy and label that its rules are explained by."""
-
-    label: str
-    subjects: JsonObject
-    rules: tuple[Rule, ...]
-    namespaces: tuple[str, ...]
-    importable: str
-    additions: frozenset[str]
-    references: tuple[JsonObject, ...]
+MAX_FOLLOWED = 100
+MAX_TAKEN = 2_000
+MAX_REFERRED = 20_000
 
 
 def resolve_policy(
@@ -56,24 +61,98 @@ def resolve_policy(
     )
 
 
-def _counting(document: JsonObject, policies: Policies, roots: Iterable[PolicyId]) -> list[_Entry]:
-    entries = list(_resolved(document, policies, depth=0, seen=frozenset()))
-    own_id = _id(document)
+class _TooMuch(Exception):
+    """More is imported than is followed."""
+
+
+@dataclass(slots=True)
+class _Work:
+    """One resolution: the policies at hand, what was read of them, and how much more may be brought in."""
+
+    policies: Policies
+    followed: int = MAX_FOLLOWED
+    taken: int = MAX_TAKEN
+    referred: int = MAX_REFERRED
+    own: dict[PolicyId, dict[str, Entry]] = field(default_factory=dict)
+
+    def follow(self) -> None:
+        self.followed -= 1
+        self._check()
+
+    def take(self) -> None:
+        self.taken -= 1
+        self._check()
+
+    def refer(self, entry: Entry) -> None:
+        self.referred -= 1 + len(entry.rules) + len(entry.subjects)
+        self._check()
+
+    def _check(self) -> None:
+        if min(self.followed, self.taken, self.referred) < 0:
+            raise _TooMuch
+
+    def entries(self, document: JsonObject) -> dict[str, Entry]:
+        """The policy's own entries, read once however many ways lead to it."""
+        policy_id = id_of(document)
+        if policy_id not in self.own:
+            self.own[policy_id] = read_entries(document)
+        return self.own[policy_id]
+
+
+def is_too_much(document: JsonObject, policies: Policies) -> bool:
+    """Whether the policy brings in more than counts, as far as ``policies`` knows what it imports."""
+    if not document.get("imports") and not any(value.get("references") for value in entries_of(document).values()):
+        return False
+    try:
+        _imported(document, policies)
+    except _TooMuch:
+        return True
+    return False
+
+
+def _counting(document: JsonObject, policies: Policies, roots: Iterable[PolicyId]) -> list[Entry]:
+    try:
+        entries = _imported(document, policies)
+    except _TooMuch:
+        entries = [_of_itself(entry) for entry in read_entries(document).values()]
+    own_id = id_of(document)
     for root in roots:
         other = policies.get(root)
         if other is not None and root != own_id:
-            entries.extend(
-                _taken(other, f"nsimported-{root}-", frozenset(), policies, depth=1, seen=frozenset({own_id}))
-            )
+            entries.extend(_implicit(other, f"nsimported-{root}-", policies))
     return entries
 
 
-def _shown(entry: _Entry) -> JsonObject:
+def _imported(document: JsonObject, policies: Policies) -> list[Entry]:
+    """The policy's own entries and all that it imports; raises ``_TooMuch``."""
+    if len(list(_reachable(document, policies))) > MAX_FOLLOWED:
+        raise _TooMuch
+    return list(_resolved(document, _Work(policies), depth=0, seen=frozenset()))
+
+
+def _implicit(other: JsonObject, prefix: str, policies: Policies) -> list[Entry]:
+    """The implicit entries of a root policy itself, references filled in; none if these are too much."""
+    work, imports = _Work(policies), imports_of(other)
+    try:
+        entries = [_filled(entry, imports, work, read_entries(other)) for entry in read_entries(other).values()]
+    except _TooMuch:
+        return []
+    return [
+        replace(entry, label=prefix + entry.label, references=()) for entry in entries if entry.importable == "implicit"
+    ]
+
+
+def _of_itself(entry: Entry) -> Entry:
+    """What the entry says about the policy itself."""
+    return replace(entry, rules=tuple(rule for rule in entry.rules if rule.resource_type == "policy"), references=())
+
+
+def _shown(entry: Entry) -> JsonObject:
     """The entry as JSON; rules about the same resource are united."""
     resources: dict[str, JsonValue] = {}
     for rule in entry.rules:
         key = f"{rule.resource_type}:{text(rule.path)}"
-        known = _object(resources.get(key))
+        known = as_object(resources.get(key))
         resources[key] = {
             "grant": _united(known.get("grant"), rule.grant),
             "revoke": _united(known.get("revoke"), rule.revoke),
@@ -85,7 +164,7 @@ def _shown(entry: _Entry) -> JsonObject:
 
 
 def _united(known: JsonValue, permissions: frozenset[str]) -> JsonValue:
-    return [*sorted(permissions.union(_strings(known)))]
+    return [*sorted(permissions.union(strings(known)))]
 
 
 def compiled(document: JsonObject, policies: Policies, *, roots: Iterable[PolicyId] = ()) -> Enforcer:
@@ -105,79 +184,66 @@ def policies_imported(document: JsonObject, policies: Policies) -> frozenset[Pol
 
 
 def _reachable(document: JsonObject, policies: Policies) -> Iterator[PolicyId]:
-    """The policies that this one imports, and those that they are to resolve first."""
-    waiting = [(policy_id, setting, 0) for policy_id, setting in _imports(document).items()]
+    """The policies that this one imports, and those that they are to resolve first; no more than is worth knowing.
+
+    The nearest come first, so that none is found only where the depth ends.
+    """
+    waiting = deque((policy_id, setting, 1) for policy_id, setting in imports_of(document).items())
     seen: set[tuple[PolicyId, frozenset[PolicyId]]] = set()
-    while waiting:
-        policy_id, setting, depth = waiting.pop()
-        transitive = _transitive(setting)
+    while waiting and len(seen) <= MAX_FOLLOWED:
+        policy_id, setting, depth = waiting.popleft()
+        transitive = transitive_of(setting)
         if (policy_id, transitive) in seen:
             continue
         seen.add((policy_id, transitive))
         yield policy_id
         other = policies.get(policy_id)
         if other is not None and depth < MAX_DEPTH:
-            waiting.extend((key, value, depth + 1) for key, value in _imports(other).items() if key in transitive)
+            waiting.extend((key, value, depth + 1) for key, value in imports_of(other).items() if key in transitive)
 
 
 def _resolved(
     document: JsonObject,
-    policies: Policies,
+    work: _Work,
     *,
     depth: int,
     seen: frozenset[PolicyId],
     only: frozenset[PolicyId] | None = None,
-) -> Iterator[_Entry]:
-    """The document's own entries with references filled in, then those it imports."""
-    own_id = _id(document)
-    imports = _imports(document)
-    own = {label: _entry(own_id, label, value) for label, value in _entries(document).items()}
+) -> Iterator[Entry]:
+    """The document's own entries with references filled in, then those it imports; raises ``_TooMuch``."""
+    own_id, own, imports = id_of(document), work.entries(document), imports_of(document)
     for entry in own.values():
-        yield _filled(entry, own, imports, policies)
+        yield _filled(entry, imports, work, own)
     if depth >= MAX_DEPTH:
         return
     for policy_id, setting in imports.items():
-        other = policies.get(policy_id)
-        if other is None or policy_id in seen or policy_id == own_id or (only is not None and policy_id not in only):
+        if policy_id in seen or policy_id == own_id or (only is not None and policy_id not in only):
             continue
-        yield from _taken(
-            other,
-            f"imported-{policy_id}-",
-            frozenset(_strings(setting.get("entries"))),
-            policies,
-            depth=depth + 1,
-            seen=seen | {own_id},
-            transitive=_transitive(setting),
-        )
+        work.follow()
+        other = work.policies.get(policy_id)
+        if other is None:
+            continue
+        listed = frozenset(strings(setting.get("entries")))
+        for entry in _resolved(other, work, depth=depth + 1, seen=seen | {own_id}, only=transitive_of(setting)):
+            work.take()
+            if _importable(entry, listed):
+                yield replace(entry, label=f"imported-{policy_id}-{entry.label}", references=())
 
 
-def _taken(
-    other: JsonObject,
-    prefix: str,
-    listed: frozenset[str],
-    policies: Policies,
-    *,
-    depth: int,
-    seen: frozenset[PolicyId],
-    transitive: frozenset[PolicyId] = frozenset(),
-) -> Iterator[_Entry]:
-    """The entries of another policy that an import takes, under their new labels."""
-    for entry in _resolved(other, policies, depth=depth, seen=seen, only=transitive):
-        if _importable(entry, listed):
-            yield replace(entry, label=prefix + entry.label, references=())
-
-
-def _filled(
-    entry: _Entry, own: Mapping[str, _Entry], imports: Mapping[PolicyId, JsonObject], policies: Policies
-) -> _Entry:
+def _filled(entry: Entry, imports: Mapping[PolicyId, JsonObject], work: _Work, own: Mapping[str, Entry]) -> Entry:
     """The entry with the content of those it refers to; what they do not allow to be added is left out."""
-    templates = [found for reference in entry.references if (found := _referred(reference, own, imports, policies))]
+    templates: list[Entry] = []
+    for reference in entry.references:
+        found = _referred(reference, imports, work, own)
+        if found is not None:
+            work.refer(found)
+            templates.append(found)
     if not templates:
         return entry
     allowed = frozenset.intersection(*(template.additions for template in templates))
     subjects: JsonObject = {}
     for source in (*templates, *([entry] if "subjects" in allowed else [])):
-        subjects = {**source.subjects, **subjects}
+        subjects.update((key, value) for key, value in source.subjects.items() if key not in subjects)
     namespaces = [name for template in templates for name in template.namespaces]
     if "namespaces" in allowed:
         namespaces.extend(entry.namespaces)
@@ -192,85 +258,19 @@ def _filled(
 
 
 def _referred(
-    reference: JsonObject, own: Mapping[str, _Entry], imports: Mapping[PolicyId, JsonObject], policies: Policies
-) -> _Entry | None:
+    reference: JsonObject, imports: Mapping[PolicyId, JsonObject], work: _Work, own: Mapping[str, Entry]
+) -> Entry | None:
     label, imported = str(reference.get("entry")), reference.get("import")
     if imported is None:
         found = own.get(label)
         return None if found is None or found.importable == "never" else found
     policy_id = PolicyId(str(imported))
-    other = policies.get(policy_id)
-    if other is None or policy_id not in imports or label not in _entries(other):
+    other = work.policies.get(policy_id)
+    found = None if other is None or policy_id not in imports else work.entries(other).get(label)
+    if found is None:
         return None
-    found = _entry(policy_id, label, _entries(other)[label])
-    return found if _importable(found, frozenset(_strings(imports[policy_id].get("entries")))) else None
+    return found if _importable(found, frozenset(strings(imports[policy_id].get("entries")))) else None
 
 
-def _importable(entry: _Entry, listed: frozenset[str]) -> bool:
+def _importable(entry: Entry, listed: frozenset[str]) -> bool:
     return entry.importable == "implicit" or (entry.importable == "explicit" and entry.label in listed)
-
-
-def _entry(policy_id: PolicyId, label: str, value: JsonObject) -> _Entry:
-    additions = value.get("allowedAdditions")
-    return _Entry(
-        label=label,
-        subjects=_object(value.get("subjects")),
-        rules=tuple(
-            _rule(policy_id, label, key, _object(perms)) for key, perms in _object(value.get("resources")).items()
-        ),
-        namespaces=tuple(_strings(value.get("namespaces"))),
-        importable=str(value.get("importable", "implicit")),
-        additions=frozenset(ADDITIONS if additions is None else _strings(additions)),
-        references=tuple(_object(item) for item in _list(value.get("references"))),
-    )
-
-
-def _rule(policy_id: PolicyId, label: str, key: str, perms: JsonObject) -> Rule:
-    resource_type, _, path = key.partition(":")
-    return Rule(
-        policy_id=policy_id,
-        label=label,
-        resource_type=resource_type,
-        path=_path(resource_type, path),
-        grant=_permissions(tuple(_strings(perms.get("grant")))),
-        revoke=_permissions(tuple(_strings(perms.get("revoke")))),
-    )
-
-
-@lru_cache(maxsize=4_096)
-def _path(resource_type: str, path: str) -> Pointer:
-    """The keys of a resource's path; in policies the keys of subjects and resources may hold slashes."""
-    return parse_policy_path(path) if resource_type == "policy" else parse(path)
-
-
-@lru_cache(maxsize=256)
-def _permissions(names: tuple[str, ...]) -> frozenset[str]:
-    return frozenset(names)
-
-
-def _id(document: JsonObject) -> PolicyId:
-    return PolicyId(str(document.get("policyId", ":")))
-
-
-def _entries(document: JsonObject) -> dict[str, JsonObject]:
-    return {label: _object(value) for label, value in _object(document.get("entries")).items()}
-
-
-def _imports(document: JsonObject) -> dict[PolicyId, JsonObject]:
-    return {PolicyId(key): _object(value) for key, value in _object(document.get("imports")).items()}
-
-
-def _transitive(setting: JsonObject) -> frozenset[PolicyId]:
-    return frozenset(map(PolicyId, _strings(setting.get("transitiveImports"))))
-
-
-def _object(value: JsonValue) -> JsonObject:
-    return value if isinstance(value, dict) else {}
-
-
-def _list(value: JsonValue) -> list[JsonValue]:
-    return value if isinstance(value, list) else []
-
-
-def _strings(value: JsonValue) -> list[str]:
-    return [item for item in _list(value) if isinstance(item, str)]

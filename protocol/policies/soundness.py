@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from protocol import sizes
-from protocol.context import Context
+from protocol.context import Context, documents
 from protocol.errors import (
     PolicyEntryInvalid,
     PolicyEntryModificationInvalid,
@@ -24,6 +24,7 @@ from protocol.identifiers import PolicyId
 from protocol.json import JsonObject, JsonValue
 from protocol.pointers import Pointer
 from protocol.policies.ownership import owners
+from protocol.policies.resolve import MAX_FOLLOWED, MAX_REFERRED, MAX_TAKEN, is_too_much
 from protocol.policies.values import MAX_IMPORTS, check_label, check_resource_key, check_subject_id
 
 
@@ -42,6 +43,7 @@ def check_change(after: JsonValue, *, path: Pointer, of_entry: bool, context: Co
     policy = after if isinstance(after, dict) else {}
     _check_imports(policy, context, before)
     _check_references(policy, context, before)
+    _check_amount(policy, context, before)
     limits = context.limits
     if limits.prevents_lockout and not policy.get("imports") and not owners(policy):
         policy_id = str(policy.get("policyId"))
@@ -60,6 +62,17 @@ def _check_imports(policy: JsonObject, context: Context, before: JsonObject) -> 
             raise PolicyImportInvalid(f"The policy {imported!r} cannot import itself.")
         if known.get(imported) != setting:
             _check_readable(PolicyId(imported), setting, context)
+
+
+def _check_amount(policy: JsonObject, context: Context, before: JsonObject) -> None:
+    """What is too much already, because others have grown, may be changed nevertheless."""
+    known = documents(context.policies)
+    if is_too_much(policy, known) and not is_too_much(before, known):
+        raise PolicyImportInvalid(
+            f"The policy brings in more than {MAX_FOLLOWED} imports, {MAX_TAKEN} entries of other policies,"
+            f" or {MAX_REFERRED} rules and subjects by references.",
+            "Import fewer policies, name fewer transitive imports, or use fewer references.",
+        )
 
 
 def _check_readable(imported: PolicyId, setting: JsonObject, context: Context) -> None:

@@ -7,7 +7,7 @@ import logging
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from types import TracebackType
-from typing import Final, Self
+from typing import Self
 
 from eventstore.errors import StoreUnavailable
 from eventstore.events import RecordedEvent
@@ -15,34 +15,25 @@ from eventstore.store import EventStore
 from projections.twins import Twins
 from protocol.enforcement.auth import AuthContext
 from protocol.entities import EntityState
-from protocol.errors import InternalError
 from protocol.identifiers import ThingId
 from protocol.json import JsonValue
 from protocol.signals import CheckPermissions, Response, RetrieveThings, Signal
 from protocol.streams import entity_of
-from services.commanding.appending import Appender
-from services.commanding.checking import Checker, Checking, checking
-from services.commanding.draft import Verdict
+from services.commanding.checking import Checking, checking
 from services.commanding.enforcers import Enforcers
 from services.commanding.errors import OutcomeUnknown, Overloaded, Stopping, StoreDown, Withdrawn
-from services.commanding.history import History, is_historical
-from services.commanding.lane import Lane
+from services.commanding.history import is_historical
+from services.commanding.lanes import Lanes
 from services.commanding.ledger import Ledger
 from services.commanding.limits import CommandingLimits
 from services.commanding.loading import States
-from services.commanding.lookup import Lookup
 from services.commanding.pending import Pending
-from services.commanding.reading import Gathering, Reader, gathering, together
-from services.commanding.remembered import RememberedCommands
+from services.commanding.reading import Gathering, gathering, together
 from services.commanding.rules import stream_name
 from services.commanding.sharing import SharedEntries
 from services.commanding.states import StateCache
 from services.commanding.trust import Trust
-from services.commanding.writing import Writer
 from services.metrics import Metrics
-
-LOOKUPS: Final = 4
-"""Connections that refused repeats may take at once."""
 
 _log = logging.getLogger(__name__)
 
@@ -71,66 +62,29 @@ class Commanding:
         self._twins = twins
         self._loop = asyncio.get_running_loop()
         shared = SharedEntries()
-        self._cache: StateCache[EntityState] = StateCache(
+        cache: StateCache[EntityState] = StateCache(
             max_entries=limits.cache_entries, max_bytes=limits.cache_bytes, characters=shared.characters
         )
-        self._states = States(
+        states = States(
             twins=twins,
             trust=sole_writer,
-            cache=self._cache,
+            cache=cache,
             store_seconds=limits.store_seconds,
             enforcers=Enforcers(max_entries=limits.enforcers),
             shared=shared,
         )
         self._ledger = Ledger(metrics=self.metrics, time=self._loop.time)
-        remembered = RememberedCommands(max_entries=limits.remembered_commands, max_bytes=limits.remembered_bytes)
-        lookup = Lookup(store=store, ledger=self._ledger, remembered=remembered, store_seconds=limits.store_seconds)
-        self._lookups = Lane[Verdict](lookup.work, group_max=LOOKUPS, failed=self._failed_verdicts)
-        writer = Writer(
-            states=self._states,
-            appender=Appender(
-                store,
-                store_seconds=limits.store_seconds,
-                resolve_seconds=limits.resolve_seconds,
-                doubt=self._states.doubt,
-            ),
-            ledger=self._ledger,
-            remembered=remembered,
-            clock=clock,
-            limits=limits,
-            appended=appended,
-            doubtful=self._lookups.put,
+        self._lanes = Lanes(
+            store=store, states=states, ledger=self._ledger, clock=clock, limits=limits, appended=appended
         )
-        self._writes = Lane[Pending](writer.work, group_max=limits.group_max, failed=self._failed)
-        self._reader = Reader(states=self._states, ledger=self._ledger, clock=clock, limits=limits)
-        self._reads = Lane[Pending | Gathering](self._reader.work, group_max=limits.group_max, failed=self._failed)
-        history = History(
-            store=store,
-            states=self._states,
-            ledger=self._ledger,
-            clock=clock,
-            limits=limits.rules,
-        )
-        checker = Checker(states=self._states, ledger=self._ledger, clock=clock, limits=limits.rules)
-        self._checks = Lane[Checking](checker.work, group_max=1, failed=self._failed)
-        self._past = Lane[Pending](history.work, group_max=1, failed=self._failed)
         self._tasks: list[asyncio.Task[None]] = []
         self._stopping = False
         self.metrics.commands_waiting.set_function(self._ledger.__len__)
-        self.metrics.states_cached.set_function(self._cache.__len__)
+        self.metrics.states_cached.set_function(cache.__len__)
 
     async def __aenter__(self) -> Self:
         """Start the loops."""
-        self._tasks = [
-            self._loop.create_task(lane.run(), name=f"commanding-{name}")
-            for name, lane in (
-                ("writes", self._writes),
-                ("reads", self._reads),
-                ("lookups", self._lookups),
-                ("past", self._past),
-                ("checks", self._checks),
-            )
-        ]
+        self._tasks = [self._loop.create_task(work, name=f"commanding-{name}") for name, work in self._lanes.work()]
         return self
 
     async def __aexit__(
@@ -211,8 +165,7 @@ class Commanding:
             return
         try:
             async with asyncio.timeout(seconds):
-                for lane in (self._writes, self._lookups, self._reads, self._past, self._checks):
-                    await lane.idle()
+                await self._lanes.idle()
         except TimeoutError:
             _log.warning("stopped_with_commands_waiting", extra={"commands": len(self._ledger)})
         for task in self._tasks:
@@ -237,43 +190,30 @@ class Commanding:
         pending.ordered = ordered
         if signal.verb != "retrieve" or self._ledger.busy(stream):
             self._enter(pending, changing=True)
-            self._writes.put(pending)
+            self._lanes.writes.put(pending)
         elif is_historical(signal):
             self._enter(pending, changing=False)
-            self._past.put(pending)
-        elif answers := self._reader.at_once((pending,)):
+            self._lanes.past.put(pending)
+        elif answers := self._lanes.reader.at_once((pending,)):
             self._ledger.answer(pending, answers[0])
         else:
             self._enter(pending, changing=False)
-            self._reads.put(pending)
+            self._lanes.reads.put(pending)
         return pending
 
     def _gather(self, request: Gathering) -> Pending:
-        answers = self._reader.at_once(request.parts)
+        answers = self._lanes.reader.at_once(request.parts)
         if answers is None:
             self._enter(request.whole, changing=False)
-            self._reads.put(request)
+            self._lanes.reads.put(request)
         else:
             self._ledger.answer(request.whole, together(request.signal, answers))
         return request.whole
 
     def _check(self, request: Checking) -> Pending:
         self._enter(request.whole, changing=False)
-        self._checks.put(request)
+        self._lanes.checks.put(request)
         return request.whole
-
-    def _failed(self, group: Sequence[Pending | Gathering | Checking]) -> None:
-        """A defect of ours stopped a group in the middle: answer it, and believe nothing that memory holds."""
-        self._states.clear()
-        for item in group:
-            pending = item if isinstance(item, Pending) else item.whole
-            unknown = pending.taken and not pending.future.done()
-            self._ledger.close(
-                pending, OutcomeUnknown() if unknown else InternalError("The command could not be executed.")
-            )
-
-    def _failed_verdicts(self, group: Sequence[Verdict]) -> None:
-        self._failed([verdict.pending for verdict in group])
 
     def _enter(self, pending: Pending, *, changing: bool) -> None:
         """Note a command that has to wait, if there is room for one more."""

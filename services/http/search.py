@@ -1,6 +1,6 @@
-"""``/search/things`` and ``/search/things/count``, with parameters in the query or as a form.
+"""``/search/things`` with ``/count`` and ``/aggregate`` below it, with parameters in the query or as a form.
 
-Source: Ditto documentation, pages *httpapi-search* and *basic-search*.
+Source: Ditto documentation, pages *httpapi-search* and *basic-search*; aggregates are beyond Ditto.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Final
 from aiohttp.web import StreamResponse
 
 from protocol.errors import HeaderInvalid
-from protocol.json import JsonValue
+from protocol.json import JsonObject, JsonValue
 from services.http import bodies, expectations
 from services.http.answers import answer
 from services.http.exchange import Exchange
@@ -48,10 +48,26 @@ def routes(searching: Searching) -> tuple[Route, ...]:
         found = await searching.count(_search(exchange, await _form(exchange)))
         return answer(200, found, exchange.correlation_id, {})
 
+    async def aggregate(exchange: Exchange, place: Place) -> StreamResponse:
+        del place
+        found = await _aggregate(searching, exchange, exchange.query)
+        return answer(200, found, exchange.correlation_id, {})
+
+    async def aggregate_of_form(exchange: Exchange, place: Place) -> StreamResponse:
+        del place
+        found = await _aggregate(searching, exchange, await _form(exchange))
+        return answer(200, found, exchange.correlation_id, {})
+
     return (
         Route(path="/api/2/search/things", methods={"GET": page, "POST": page_of_form}),
         Route(path="/api/2/search/things/count", methods={"GET": count, "POST": count_of_form}),
+        Route(path="/api/2/search/things/aggregate", methods={"GET": aggregate, "POST": aggregate_of_form}),
     )
+
+
+async def _aggregate(searching: Searching, exchange: Exchange, parameters: Query) -> JsonObject:
+    group, select = (",".join(filter(None, parameters.get(name, ()))) for name in ("group", "select"))
+    return await searching.aggregate(_search(exchange, parameters), group=group, select=select)
 
 
 async def _form(exchange: Exchange) -> Query:

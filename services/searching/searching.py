@@ -26,6 +26,7 @@ from protocol.selectors import parse_fields
 from protocol.signals import Response, RetrieveThings, Signal
 from services.commanding.errors import StoreDown
 from services.metrics import Metrics
+from services.searching.aggregates import read_plan
 from services.searching.cursors import Cursor, sealed, unsealed
 from services.searching.options import Options, read_options
 from services.searching.solutions import Solution, searched_by
@@ -139,6 +140,15 @@ class Searching:
         with self._timed(question, search) as left:
             await self._reach(search, left())
             return await self._reader.count(question, timeout=left())
+
+    async def aggregate(self, search: Search, *, group: str = "", select: str = "") -> JsonObject:
+        """The answer of ``/search/things/aggregate``: ``items``, and whether these are all (``complete``)."""
+        plan = read_plan(group=group, select=select, option=search.option)
+        question = self._question(search, search.filters, search.namespaces)
+        with self._timed(question, search) as left:
+            await self._reach(search, left())
+            groups, complete = await self._reader.aggregate(question, plan.asked, size=plan.size, timeout=left())
+        return plan.answer(groups, complete=complete)
 
     async def persisted(self, position: int | None, seconds: float) -> bool:
         """Whether the read model comes to this place of the log (``None``: where its head is now) in time."""

@@ -89,9 +89,15 @@ class Stage:
         return self._current
 
     def submit(
-        self, signal: Signal, auth: AuthContext, *, command_id: str | None = None, edge: str = "internal"
+        self,
+        signal: Signal,
+        auth: AuthContext,
+        *,
+        command_id: str | None = None,
+        edge: str = "internal",
+        ordered: bool = False,
     ) -> asyncio.Future[Response]:
-        return self.current.submit(signal, auth, command_id=command_id, edge=edge)
+        return self.current.submit(signal, auth, command_id=command_id, edge=edge, ordered=ordered)
 
     async def execute(
         self,

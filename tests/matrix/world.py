@@ -262,7 +262,7 @@ def commands(world: World) -> Iterator[tuple[Command, AuthContext]]:
     expiring: Document = {"type": "t", "expiry": FAR}
     path = ("entries", "named-once", "subjects", EXPIRED_SUBJECT)
     yield _command(PolicyId(MAIN), "modify", path, expiring)
-    yield removal(PolicyId(MAIN), EXPIRED_SUBJECT, expiring), ANNOUNCER
+    yield removal(PolicyId(MAIN), [(EXPIRED_SUBJECT, expiring)]), ANNOUNCER
 
 
 def _command(

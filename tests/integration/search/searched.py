@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -12,6 +12,7 @@ from sqlalchemy import table as sql_table
 
 from eventstore.events import RecordedEvent, StreamName
 from eventstore.pool import Pool
+from projections.search.aggregates import Aggregates, Group
 from projections.search.binding import Given
 from projections.search.paging import Order, Pages, Place, complete
 from projections.search.projection import SearchProjection
@@ -127,6 +128,18 @@ class Searched:
     ) -> int:
         return await self.reader.count(question(rql, by, namespaces))
 
+    async def aggregate(
+        self,
+        rql: str | Query | None = None,
+        *,
+        groups: Sequence[str] = (),
+        fields: Sequence[str] = (),
+        by: tuple[str, ...] = (ALICE,),
+        size: int = 200,
+    ) -> tuple[list[Group], bool]:
+        asked = Aggregates(tuple(map(prop, groups)), tuple(map(prop, fields)))
+        return await self.reader.aggregate(question(rql, by), asked, size=size)
+
     def _recorded(self, stream: str, type_: str, path: str, value: object) -> RecordedEvent:
         self._position += 1
         self._revisions[stream] = self._revisions.get(stream, 0) + 1
@@ -143,8 +156,12 @@ class Searched:
         )
 
 
+def prop(text: str) -> Property:
+    return Property(tuple(text.split("/")))
+
+
 def _orders(sort: str) -> list[Order]:
-    return [Order(Property(tuple(part[1:].split("/"))), descending=part[0] == "-") for part in sort.split(",") if part]
+    return [Order(prop(part[1:]), descending=part[0] == "-") for part in sort.split(",") if part]
 
 
 def question(

@@ -150,6 +150,39 @@ async def test_what_is_somebody_elses_is_neither_found_nor_counted(client: Clien
     assert await client.ids(user="ada", filter="exists(attributes/secret)") == ["farm:b"]
 
 
+async def test_hits_are_counted_and_summed_up_by_group(client: Client) -> None:
+    position = "0"
+    for number, state in enumerate(("on", "off", "on")):
+        position = await client.put(f"farm:t{number}", attributes={"state": state, "n": number})
+    asked = {"group": "attributes/state", "select": "count,sum(attributes/n)", "filter": "ge(attributes/n,0)"}
+    expected = {
+        "items": [
+            {"group": {"attributes/state": "on"}, "values": {"count": 2, "sum(attributes/n)": 2}},
+            {"group": {"attributes/state": "off"}, "values": {"count": 1, "sum(attributes/n)": 1}},
+        ],
+        "complete": True,
+    }
+    headers = {"twinlog-position": position}
+    for status, body, _ in (
+        await client("GET", f"{SEARCH}/aggregate?{urlencode(asked)}", headers=headers),
+        await client("POST", f"{SEARCH}/aggregate", data=asked),
+    ):
+        assert (status, body) == (200, expected)
+    _, body, _ = await client("GET", f"{SEARCH}/aggregate?group=attributes/n&option=size(2)&namespaces=farm")
+    assert ([item["group"]["attributes/n"] for item in body["items"]], body["complete"]) == ([0, 1], False)
+    status, body, _ = await client("GET", f"{SEARCH}/aggregate", "bob")
+    assert (status, body) == (200, {"items": [{"group": {}, "values": {"count": 0}}], "complete": True})
+    for bad, error in (
+        ("select=avg(x)", "thing-search:search.aggregate.invalid"),
+        ("filter=eq(x,1)", "rql.expression.invalid"),
+        ("option=sort(%2BthingId)", "thing-search:search.option.invalid"),
+        ("namespaces=a%20b", "thing-search:search.namespaces.invalid"),
+        ("timeout=x", "timeout.invalid"),
+    ):
+        status, body, _ = await client("GET", f"{SEARCH}/aggregate?{bad}")
+        assert (status, body["error"]) == (400, error), bad
+
+
 REFUSED: tuple[tuple[dict[str, str], str], ...] = (
     ({"filter": "eq(attributes/n, 1)"}, "rql.expression.invalid"),
     ({"filter": "eq(nothing,1)"}, "rql.expression.invalid"),

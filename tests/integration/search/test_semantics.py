@@ -94,3 +94,19 @@ async def test_rql_finds(searched: Searched, rql: str, names: str) -> None:
     await searched.things(*ROOMS)
     assert "".join(sorted(found[-1] for found in await searched.find(rql))) == names
     assert await searched.count(rql) == len(names)
+
+
+async def test_several_bounds_hold_for_one_value_or_each_for_one_of_several(searched: Searched) -> None:
+    await searched.policy(OPEN_POLICY)
+    features: JsonObject = {name: {"properties": {"v": value}} for name, value in (("f", 4), ("g", 11))}
+    await searched.things(
+        {"thingId": "farm:one", "attributes": {"v": 7}},
+        {"thingId": "farm:two", "attributes": {"v": [4, 11]}},
+        {"thingId": "farm:none", "attributes": {"v": [4, 5]}},
+        {"thingId": "farm:some", "features": features},
+    )
+    assert await searched.find("and(gt(attributes/v,6),lt(attributes/v,8))") == ["farm:one", "farm:two"]
+    assert await searched.find("and(ge(attributes/v,7),le(attributes/v,7))") == ["farm:one", "farm:two"]
+    assert await searched.find("and(gt(attributes/v,7),lt(attributes/v,8),lt(attributes/v,7.5))") == ["farm:two"]
+    assert await searched.find("and(gt(features/*/properties/v,6),lt(features/*/properties/v,5))") == ["farm:some"]
+    assert await searched.find("and(gt(features/f/properties/v,6),lt(features/f/properties/v,5))") == []

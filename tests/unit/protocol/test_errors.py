@@ -12,6 +12,7 @@ from tests.unit.protocol.catalogue import CATALOGUE
 OURS = {
     "things:patch.invalid": 400,
     "things:patch.testfailed": 409,
+    "thing-search:search.aggregate.invalid": 400,
     "thing-search:search.field.notindexed": 400,
     "thing-search:search.index.invalid": 400,
 }

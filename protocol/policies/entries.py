@@ -1,0 +1,107 @@
+"""The entries of a policy as they are written, read into values that enforcement can work with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Final
+
+from protocol.enforcement.rules import Rule
+from protocol.identifiers import PolicyId
+from protocol.json import JsonObject, JsonValue
+from protocol.pointers import Pointer, parse, parse_policy_path
+
+ADDITIONS: Final = ("subjects", "resources", "namespaces")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """An entry while it is being resolved; ``origin`` is the policy and label that its rules are explained by."""
+
+    label: str
+    subjects: JsonObject
+    rules: tuple[Rule, ...]
+    namespaces: tuple[str, ...]
+    importable: str
+    additions: frozenset[str]
+    references: tuple[JsonObject, ...]
+
+
+def read_entries(document: JsonObject) -> dict[str, Entry]:
+    """Every entry of a policy by its label, nothing brought in."""
+    policy_id = id_of(document)
+    return {label: read_entry(policy_id, label, value) for label, value in entries_of(document).items()}
+
+
+def read_entry(policy_id: PolicyId, label: str, value: JsonObject) -> Entry:
+    """One entry as it is written."""
+    additions = value.get("allowedAdditions")
+    return Entry(
+        label=label,
+        subjects=as_object(value.get("subjects")),
+        rules=tuple(
+            _rule(policy_id, label, key, as_object(perms)) for key, perms in as_object(value.get("resources")).items()
+        ),
+        namespaces=tuple(strings(value.get("namespaces"))),
+        importable=str(value.get("importable", "implicit")),
+        additions=frozenset(ADDITIONS if additions is None else strings(additions)),
+        references=tuple(as_object(item) for item in as_list(value.get("references"))),
+    )
+
+
+def _rule(policy_id: PolicyId, label: str, key: str, perms: JsonObject) -> Rule:
+    resource_type, _, path = key.partition(":")
+    return Rule(
+        policy_id=policy_id,
+        label=label,
+        resource_type=resource_type,
+        path=_path(resource_type, path),
+        grant=_permissions(tuple(strings(perms.get("grant")))),
+        revoke=_permissions(tuple(strings(perms.get("revoke")))),
+    )
+
+
+@lru_cache(maxsize=4_096)
+def _path(resource_type: str, path: str) -> Pointer:
+    """The keys of a resource's path; in policies the keys of subjects and resources may hold slashes."""
+    return parse_policy_path(path) if resource_type == "policy" else parse(path)
+
+
+@lru_cache(maxsize=256)
+def _permissions(names: tuple[str, ...]) -> frozenset[str]:
+    return frozenset(names)
+
+
+def id_of(document: JsonObject) -> PolicyId:
+    """The id that a document bears."""
+    return PolicyId(str(document.get("policyId", ":")))
+
+
+def entries_of(document: JsonObject) -> dict[str, JsonObject]:
+    """The entries by label, as JSON."""
+    return {label: as_object(value) for label, value in as_object(document.get("entries")).items()}
+
+
+def imports_of(document: JsonObject) -> dict[PolicyId, JsonObject]:
+    """The imports by policy, with their settings."""
+    return {PolicyId(key): as_object(value) for key, value in as_object(document.get("imports")).items()}
+
+
+def transitive_of(setting: JsonObject) -> frozenset[PolicyId]:
+    """The further imports that an import asks to be resolved."""
+    return frozenset(map(PolicyId, strings(setting.get("transitiveImports"))))
+
+
+def as_object(value: JsonValue) -> JsonObject:
+    """The value if it is an object, else an empty one."""
+    return value if isinstance(value, dict) else {}
+
+
+def as_list(value: JsonValue) -> list[JsonValue]:
+    """The value if it is an array, else an empty one."""
+    return value if isinstance(value, list) else []
+
+
+def strings(value: JsonValue) -> list[str]:
+    """The strings of an array."""
+    return [item for item in as_list(value) if isinstance(item, str)]
