@@ -29,6 +29,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.sql.elements import Null
 from sqlalchemy.types import BigInteger, Text
+from typing_extensions import override
 
 from projections.search.binding import Rows
 from projections.search.comparing import COLUMNS, REVISION, Condition, is_true, some
@@ -79,6 +80,10 @@ class Pages:
     orders: tuple[Order, ...]
     behind: tuple[bool, ...] | None = None
     skipping: bool = False
+
+    @override
+    def __str__(self) -> str:
+        return ",".join(f"{'-' if each.descending else '+'}{'/'.join(each.property.path)}" for each in self.orders)
 
     @property
     def used(self) -> frozenset[Property]:
