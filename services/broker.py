@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from dataclasses import dataclass
+from functools import partial
 from urllib.parse import urlsplit
 
 from eventstore.events import RecordedEvent
@@ -14,9 +15,13 @@ from services.amqp.identity import Identity
 from services.amqp.links import link_of, topology_of
 from services.amqp.meters import PUBLISHER, Meters
 from services.amqp.publisher import EventPublisher
+from services.amqp.searches import SearchEdge
 from services.amqp.visibility import Visibility
 from services.announcer.setup import Announcing, open_announcing
 from services.core import Core, now, rules_of
+from services.searching.keepers import SharedKeeper
+from services.searching.searching import Searching
+from services.searching.session import Emit, SearchSession
 from services.settings import Settings
 
 
@@ -28,6 +33,7 @@ class Broker:
     publisher: EventPublisher
     reader: CheckpointedReader
     announcing: Announcing
+    searches: SearchEdge | None
     consumes: bool
     publishes: bool
 
@@ -36,6 +42,8 @@ class Broker:
         if self.consumes:
             yield "acknowledgements", self.announcing.acknowledging.run()
             yield "amqp consumer", self.consumer.run()
+            if self.searches is not None:
+                yield "searches", self.searches.run()
         if self.publishes:
             yield "amqp publisher", self.reader.run(self.publisher.work)
 
@@ -54,7 +62,13 @@ class Broker:
 
 
 def open_broker(
-    settings: Settings, url: str, core: Core, roles: frozenset[str], *, api_user: str | None = None
+    settings: Settings,
+    url: str,
+    core: Core,
+    roles: frozenset[str],
+    *,
+    api_user: str | None = None,
+    searching: Searching | None = None,
 ) -> Broker | None:
     """The AMQP side over the core, if it is a role of this process; connects when its work runs.
 
@@ -65,6 +79,7 @@ def open_broker(
     meters = Meters(core.metrics)
     topology = topology_of(settings)
     announcing = open_announcing(settings, core, lambda name: link_of(url, topology, name, meters))
+    searches = None if searching is None else SearchEdge(partial(_session, core, searching), topology.names)
     consumer = CommandConsumer(
         link_of(url, topology, "commands", meters),
         commanding=core.commanding,
@@ -76,6 +91,8 @@ def open_broker(
         meters=meters,
         prefetch=settings.amqp_prefetch,
         acknowledging=announcing.acknowledging,
+        searches=searches,
+        index=searching,
     )
     publisher = EventPublisher(
         link_of(url, topology, "events", meters),
@@ -90,9 +107,15 @@ def open_broker(
         publisher=publisher,
         reader=reader,
         announcing=announcing,
+        searches=searches,
         consumes="amqp" in roles,
         publishes="publisher" in roles,
     )
+
+
+def _session(core: Core, searching: Searching, emit: Emit) -> SearchSession:
+    """Kept in the database: the next request may reach another process."""
+    return SearchSession(searching=searching, keeper=SharedKeeper(core.pool), emit=emit, clock=now, edge="amqp")
 
 
 def _visible(settings: Settings, core: Core) -> Callable[[RecordedEvent], Awaitable[RecordedEvent | None]] | None:

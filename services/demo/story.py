@@ -62,7 +62,7 @@ async def demonstrate(endpoints: Endpoints, settings: Settings, home: Path, part
     """Tell the whole story on the service of ``home``; whether it came out right. Raises ``DemoFailedError``."""
     if endpoints.amqp_url is None or endpoints.http_url is None:
         raise DemoFailedError("The demonstration needs RabbitMQ. Install rabbitmq-server or set TWINLOG_AMQP_URL.")
-    async with _http_session(endpoints.http_url) as session, await create_pool(endpoints.database_url, size=2) as pool:
+    async with http_session(endpoints.http_url) as session, await create_pool(endpoints.database_url, size=2) as pool:
         store = PostgresEventStore(pool)
         with _progress(out) as progress:
             await _create_fleet(session, _subjects(endpoints, settings), part, progress)
@@ -160,7 +160,8 @@ def _stream(station: Station) -> StreamName:
     return StreamName(f"thing:{station.thing_id}")
 
 
-def _http_session(url: str) -> aiohttp.ClientSession:
+def http_session(url: str) -> aiohttp.ClientSession:
+    """A session with the API of the service whose address, with user and password, this is."""
     parts = urlsplit(url)
     login = base64.b64encode(f"{parts.username}:{parts.password}".encode()).decode()
     headers = {"Authorization": f"Basic {login}"}
