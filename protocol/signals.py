@@ -118,8 +118,77 @@ class CheckPermissions:
     headers: Headers = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SubscribeToSearch:
+    """A search whose pages the client will pull; its texts are judged when the first page is asked for.
+
+    ``option`` is as in ``/search/things``; ``namespaces`` ``None`` are all.
+    """
+
+    filter: str | None = None
+    option: str = ""
+    namespaces: tuple[str, ...] | None = None
+    fields: str | None = None
+    headers: Headers = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RequestPages:
+    """The client can take so many more pages."""
+
+    subscription_id: str
+    demand: int
+    headers: Headers = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CancelSearch:
+    """The client wants no more pages."""
+
+    subscription_id: str
+    headers: Headers = field(default_factory=dict)
+
+
+SearchSignal: TypeAlias = SubscribeToSearch | RequestPages | CancelSearch
+"""What a client says about a search by pages."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SearchCreated:
+    """There is a subscription."""
+
+    subscription_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SearchPage:
+    """One page of hits."""
+
+    subscription_id: str
+    items: list[JsonValue]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SearchCompleted:
+    """There are no more pages."""
+
+    subscription_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SearchFailed:
+    """There are no more pages because of ``error``, as the catalogue prints it."""
+
+    subscription_id: str
+    error: JsonObject
+
+
+SearchEvent: TypeAlias = SearchCreated | SearchPage | SearchCompleted | SearchFailed
+"""What the service says about a search by pages."""
+
+
 Signal: TypeAlias = Command | RetrieveThings | CheckPermissions
 """What commanding takes."""
 
-Incoming: TypeAlias = Signal | Acknowledgement
+Incoming: TypeAlias = Signal | Acknowledgement | SearchSignal
 """What a message may be."""

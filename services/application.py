@@ -98,8 +98,12 @@ async def _assembled(stack: AsyncExitStack, settings: Settings, roles: frozenset
     core = await open_core(stack, settings, pool)
     stack.push_async_callback(_finish, core.commanding.stop, farewell)
     api_user = None if credentials is None else credentials.user
+    searches = bool(roles & {"http", "amqp"})
+    searching = await open_searching(stack, settings, servers.database_url, core) if searches else None
     broker = (
-        None if servers.amqp_url is None else open_broker(settings, servers.amqp_url, core, roles, api_user=api_user)
+        None
+        if servers.amqp_url is None
+        else open_broker(settings, servers.amqp_url, core, roles, api_user=api_user, searching=searching)
     )
     application = Application(
         settings=settings, roles=roles, servers=servers, core=core, broker=broker, credentials=credentials
@@ -112,14 +116,14 @@ async def _assembled(stack: AsyncExitStack, settings: Settings, roles: frozenset
     if "announcer" in roles:
         announcing = open_announcing(settings, core, None) if broker is None else broker.announcing
         application.start(announcing.work())
-    if "http" in roles:
+    if "http" in roles and searching is not None:
         application.http_port = await open_frontend(
             stack,
             settings,
             core,
             broker,
             credentials,
-            await open_searching(stack, settings, servers.database_url, core),
+            searching,
             shutdown_seconds=farewell.work,
         )
     _publish_endpoints(stack, application)

@@ -4,20 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from dataclasses import dataclass
+from functools import partial
 from urllib.parse import urlsplit
 
 from eventstore.events import RecordedEvent
 from projections.consumers import CheckpointedReader
-from protocol.context import DEFAULT_LIMITS
 from services.amqp.consumer import CommandConsumer
 from services.amqp.envelopes import DittoMapper, envelope_of
 from services.amqp.identity import Identity
 from services.amqp.links import link_of, topology_of
 from services.amqp.meters import PUBLISHER, Meters
 from services.amqp.publisher import EventPublisher
+from services.amqp.searches import SearchEdge
 from services.amqp.visibility import Visibility
 from services.announcer.setup import Announcing, open_announcing
-from services.core import Core, now
+from services.core import Core, now, rules_of
+from services.searching.keepers import SharedKeeper
+from services.searching.searching import Searching
+from services.searching.session import Emit, SearchSession
 from services.settings import Settings
 
 
@@ -29,6 +33,7 @@ class Broker:
     publisher: EventPublisher
     reader: CheckpointedReader
     announcing: Announcing
+    searches: SearchEdge | None
     consumes: bool
     publishes: bool
 
@@ -37,6 +42,8 @@ class Broker:
         if self.consumes:
             yield "acknowledgements", self.announcing.acknowledging.run()
             yield "amqp consumer", self.consumer.run()
+            if self.searches is not None:
+                yield "searches", self.searches.run()
         if self.publishes:
             yield "amqp publisher", self.reader.run(self.publisher.work)
 
@@ -55,7 +62,13 @@ class Broker:
 
 
 def open_broker(
-    settings: Settings, url: str, core: Core, roles: frozenset[str], *, api_user: str | None = None
+    settings: Settings,
+    url: str,
+    core: Core,
+    roles: frozenset[str],
+    *,
+    api_user: str | None = None,
+    searching: Searching | None = None,
 ) -> Broker | None:
     """The AMQP side over the core, if it is a role of this process; connects when its work runs.
 
@@ -66,6 +79,7 @@ def open_broker(
     meters = Meters(core.metrics)
     topology = topology_of(settings)
     announcing = open_announcing(settings, core, lambda name: link_of(url, topology, name, meters))
+    searches = None if searching is None else SearchEdge(partial(_session, core, searching), topology.names)
     consumer = CommandConsumer(
         link_of(url, topology, "commands", meters),
         commanding=core.commanding,
@@ -77,6 +91,8 @@ def open_broker(
         meters=meters,
         prefetch=settings.amqp_prefetch,
         acknowledging=announcing.acknowledging,
+        searches=searches,
+        index=searching,
     )
     publisher = EventPublisher(
         link_of(url, topology, "events", meters),
@@ -91,16 +107,22 @@ def open_broker(
         publisher=publisher,
         reader=reader,
         announcing=announcing,
+        searches=searches,
         consumes="amqp" in roles,
         publishes="publisher" in roles,
     )
+
+
+def _session(core: Core, searching: Searching, emit: Emit) -> SearchSession:
+    """Kept in the database: the next request may reach another process."""
+    return SearchSession(searching=searching, keeper=SharedKeeper(core.pool), emit=emit, clock=now, edge="amqp")
 
 
 def _visible(settings: Settings, core: Core) -> Callable[[RecordedEvent], Awaitable[RecordedEvent | None]] | None:
     """What the audience of the exchange may see; nothing to ask when it carries everything."""
     if not settings.amqp_event_subjects:
         return None
-    return Visibility(core.store, settings.amqp_event_subjects, DEFAULT_LIMITS).of
+    return Visibility(core.store, settings.amqp_event_subjects, rules_of(settings)).of
 
 
 def known_users(settings: Settings, url: str, api_user: str | None) -> dict[str, tuple[str, ...]]:

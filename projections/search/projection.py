@@ -15,6 +15,7 @@ from projections.search.parts import THING, ThingRow, worked_out
 from projections.search.policies import PolicyRows
 from projections.search.writing import KeyChanges
 from projections.statements import Connection, statement
+from protocol.context import RootPolicies
 from protocol.streams import NAMESPACES
 
 PART: Final = 50
@@ -30,7 +31,7 @@ class SearchProjection:
     """
 
     name = "search"
-    version = 2
+    version = 3
     tables = (
         "search_things",
         "search_keys",
@@ -41,9 +42,13 @@ class SearchProjection:
         "search_indexes",
     )
 
-    def __init__(self, *, cache_bytes: int = 16 << 20, slice_things: int = SLICE) -> None:
+    ahead = (NAMESPACES,)
+
+    def __init__(
+        self, *, cache_bytes: int = 16 << 20, slice_things: int = SLICE, root_policies: RootPolicies = ()
+    ) -> None:
         self._cache: BoundedCache[ThingRow] = BoundedCache(cache_bytes)
-        self._policies = PolicyRows()
+        self._policies = PolicyRows(root_policies)
         self._indexes = IndexRows(slice_things)
 
     async def apply(self, connection: Connection, events: Sequence[RecordedEvent]) -> None:

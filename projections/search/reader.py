@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from typing import Any, ClassVar, Final, Protocol
 
 from sqlalchemy import and_, exists, func, literal, select, true
@@ -22,10 +23,12 @@ from projections.search.paging import Order, Pages, Place, SortValue, complete
 from projections.search.readers import Readers
 from projections.search.restrictions import refusal
 from projections.search.shapes import Shape, shaped
+from projections.search.slow import SlowQueries
 from projections.search.sql import RANGES, Compiler, in_namespaces
 from projections.search.standing import Standing, Standings, stale
 from projections.search.tables import things
 from projections.statements import Connection, Pool
+from protocol.rql.shapes import shape as shape_text
 from protocol.rql.tree import Property, Query, properties
 
 SESSION: Final = {
@@ -111,8 +114,9 @@ class SearchReader:
     ``StoreUnavailable`` when the database cannot be asked.
     """
 
-    def __init__(self, pool: Pool) -> None:
+    def __init__(self, pool: Pool, *, slow: SlowQueries | None = None) -> None:
         self._pool = pool
+        self._slow = slow or SlowQueries()
         self._standings = Standings()
         self._statements: BoundedCache[Statement] = BoundedCache(REMEMBERED)
 
@@ -214,7 +218,9 @@ class SearchReader:
         timeout: float,  # noqa: ASYNC109 - as above
     ) -> list[Any] | None:
         statement, filled = self._filled(standing, question, asked, given)
-        row = await connection.fetchrow(statement.text, *statement.arguments(filled), timeout=timeout)
+        arguments = statement.arguments(filled)
+        async with self._slow.watching(connection, statement.text, arguments, partial(_told, question, asked)):
+            row = await connection.fetchrow(statement.text, *arguments, timeout=timeout)
         if row is None:
             raise AssertionError("an answer is one row")
         no_longer_so, *columns = row.values()
@@ -274,6 +280,12 @@ def compose(
     rows = asked.rows(compiler, and_(compiler.candidate(), scope, filtered)).subquery("answer")
     columns = [func.array_agg(column) for column in rows.c]
     return written(select(stale(readers, parameters), *columns).select_from(rows), parameters)
+
+
+def _told(question: Question, asked: Asked) -> dict[str, str]:
+    """What of a question may be told: the shape of its filter and what is asked, but no value."""
+    filtered = "" if question.query is None else shape_text(question.query)
+    return {"asked": type(asked).__name__, "filter": filtered, "sort": str(asked) if isinstance(asked, Pages) else ""}
 
 
 def _used(question: Question, asked: Asked) -> frozenset[Property]:

@@ -10,8 +10,10 @@ Source: Ditto documentation page *protocol-specification-acks*.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Final
 
+from protocol.acknowledgements import Outcome, aggregate_status
 from protocol.errors import (
     AcknowledgementCorrelationIdMissing,
     AcknowledgementLabelForbidden,
@@ -20,9 +22,11 @@ from protocol.errors import (
     JsonFormatInvalid,
 )
 from protocol.identifiers import PolicyId, ThingId
-from protocol.json import JsonValue
-from protocol.signals import Acknowledgement, Headers
+from protocol.json import MISSING, JsonValue, Missing
+from protocol.signals import Acknowledgement, Command, Headers
 from protocol.wire.envelope import Envelope
+from protocol.wire.headers import JSON_TYPE, for_response
+from protocol.wire.topics import Topic
 
 BUILT_IN: Final = frozenset({"twin-persisted", "search-persisted", "live-response"})
 _LABEL: Final = re.compile(r"[a-zA-Z0-9-_:]{3,165}")
@@ -44,6 +48,27 @@ def read_acknowledgement(envelope: Envelope, headers: Headers) -> Acknowledgemen
     kind = PolicyId if topic.group == "policies" else ThingId
     return Acknowledgement(
         entity_id=kind.parse(topic.entity_id), correlation_id=correlation_id, statuses=statuses, headers=headers
+    )
+
+
+def outcomes_envelope(command: Command, outcomes: Mapping[str, Outcome]) -> Envelope:
+    """The message that answers a command with how its acknowledgements turned out: of one label, or of several."""
+    label: str | None = None
+    value: JsonValue | Missing
+    if len(outcomes) == 1:
+        ((label, only),) = outcomes.items()
+        value = only.payload
+    else:
+        value = {name: each.to_json(full=True) for name, each in outcomes.items()}
+    headers = for_response(command.headers, {})
+    if value is not MISSING:
+        headers["content-type"] = JSON_TYPE
+    return Envelope(
+        topic=Topic(command.entity_id.namespace, command.entity_id.name, "things", "twin", "acks", subject=label),
+        path="/",
+        headers=headers,
+        value=value,
+        status=aggregate_status(outcomes),
     )
 
 

@@ -44,6 +44,7 @@ from protocol.signals import (
 from protocol.wire.acks import read_acknowledgement
 from protocol.wire.envelope import Envelope
 from protocol.wire.headers import JSON_TYPE, MERGE_PATCH_TYPE, for_response, media_type, read_headers, salvage_headers
+from protocol.wire.search import read_search
 from protocol.wire.timestamps import iso
 from protocol.wire.topics import ANY, Topic, parse_topic
 
@@ -58,7 +59,7 @@ _WITH_VALUE: Final = frozenset({"create", "modify", "merge"})
 
 
 def to_signal(envelope: Envelope, headers: Mapping[str, object] | None = None) -> Incoming:
-    """The command or acknowledgement that a message is, its headers read and stripped of what only the service may set.
+    """What a message says to the service, its headers read and stripped of what only the service may set.
 
     Which paths there are is for the tables of resources to say; here only create and the retrieval of several things
     have a path of their own. A value that a command has no use for is ignored, as Ditto does. ``headers`` stand in for
@@ -92,6 +93,7 @@ def _policy_command(envelope: Envelope, headers: Headers) -> Signal:
 _READERS: Final[Mapping[tuple[str, str | None, str], Callable[[Envelope, Headers], Incoming]]] = {
     ("things", "twin", "commands"): _thing_command,
     ("policies", None, "commands"): _policy_command,
+    ("things", "twin", "search"): read_search,
     ("things", "twin", "acks"): read_acknowledgement,
     ("things", "live", "acks"): read_acknowledgement,
     ("things", "none", "acks"): read_acknowledgement,
@@ -173,7 +175,6 @@ _REASONS: Final[Mapping[str, str]] = {
     "events": "twin events follow from commands, clients cannot send them",
     "errors": "errors are sent by the service only",
     "announcements": "announcements are sent by the service only",
-    "search": "searching by messages is not served here",
     "streaming": "streaming the history by messages is not served here",
 }
 

@@ -11,14 +11,17 @@ import structlog
 from aiormq.abc import AbstractChannel, AbstractConnection, DeliveredMessage
 from pamqp.commands import Basic
 
+from services.amqp.acknowledges import Acknowledges, NobodyAsked
 from services.amqp.channels import ConsumingChannel, Outbox
 from services.amqp.connection import Link, SessionEnded
 from services.amqp.dead_letters import DeadLetters
 from services.amqp.identity import Identity
-from services.amqp.intake import Acknowledges, Intake, NobodyAsked, Patience, Submits
+from services.amqp.intake import Intake, Patience, Submits
 from services.amqp.mapper import Mapper
 from services.amqp.meters import Meters
 from services.amqp.replies import ExchangeReplies, Replies
+from services.amqp.searches import SearchEdge
+from services.outcomes import Index
 
 log = structlog.get_logger(__name__)
 
@@ -42,6 +45,8 @@ class CommandConsumer:
         prefetch: int = 1_000,
         patience: Patience | None = None,
         acknowledging: Acknowledges | None = None,
+        searches: SearchEdge | None = None,
+        index: Index | None = None,
     ) -> None:
         self.link = link
         self._commanding = commanding
@@ -52,6 +57,8 @@ class CommandConsumer:
         self._prefetch = prefetch
         self._patience = patience or Patience()
         self._acknowledging = acknowledging or NobodyAsked()
+        self._searches = searches
+        self._index = index
         self._running: asyncio.Future[None] | None = None
         self._stopping = asyncio.Event()
         self._consuming = False
@@ -95,10 +102,15 @@ class CommandConsumer:
             meters=self._meters,
             patience=self._patience,
             name=uuid.uuid4().hex,
+            searches=self._searches,
+            index=self._index,
+            held_max=self._prefetch // 2,
         )
         consuming = ConsumingChannel(channel, outbox, intake.deliver)
         exchanges = ExchangeReplies(connection, outbox)
         intake.attach(consuming, Replies(consuming, exchanges, self.link.topology.names))
+        if self._searches is not None:
+            self._searches.attach(connection)
         sending = asyncio.ensure_future(outbox.run())
         try:
             await self._consume(channel)
@@ -106,6 +118,8 @@ class CommandConsumer:
             await outbox.flush()
         finally:
             self._consuming = False
+            if self._searches is not None:
+                self._searches.detach()
             intake.close()
             exchanges.close()
             sending.cancel()

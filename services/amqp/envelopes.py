@@ -8,11 +8,13 @@ from itertools import count
 from typing import Final
 
 from eventstore.events import RecordedEvent
+from protocol.acknowledgements import Outcome
 from protocol.errors import DittoError
 from protocol.json import JsonValue
 from protocol.signals import Action, CheckPermissions, Command, Incoming, Response, RetrieveThings
 from protocol.stored import published_headers
 from protocol.streams import entity_of
+from protocol.wire.acks import outcomes_envelope
 from protocol.wire.codec import event_envelope, from_checks, from_error, from_response, from_things, to_signal
 from protocol.wire.envelope import CONTENT_TYPE, decode_envelope, encode_envelope
 from services.amqp.channels import Delivery
@@ -72,6 +74,12 @@ class DittoMapper:
                 return encode_envelope(from_checks(question, answers, response.headers))
             case _:
                 raise ValueError("only a request that was read can be answered, and several things with a list")
+
+    def outcomes(self, request: Request, outcomes: Mapping[str, Outcome]) -> bytes:
+        """The envelope of the acknowledgements."""
+        if not isinstance(request.signal, Command):
+            raise TypeError("only a command asks for acknowledgements")
+        return encode_envelope(outcomes_envelope(request.signal, outcomes))
 
     def refusal(self, request: Request, error: DittoError) -> bytes:
         """The error envelope."""

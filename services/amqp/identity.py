@@ -16,7 +16,15 @@ from types import MappingProxyType
 from protocol.enforcement.auth import AuthContext
 from protocol.errors import AuthenticationFailed, ConnectionIdEnforcementFailed, PlaceholderUnresolved
 from protocol.identifiers import EntityId, ThingId
-from protocol.signals import CheckPermissions, Command, Incoming, RetrieveThings
+from protocol.signals import (
+    CancelSearch,
+    CheckPermissions,
+    Command,
+    Incoming,
+    RequestPages,
+    RetrieveThings,
+    SubscribeToSearch,
+)
 
 USER_ID = "{user_id}"
 _PLACEHOLDER = re.compile(r"\{\{\s*([a-z]+):([a-z]+)\s*\}\}")
@@ -48,8 +56,11 @@ class EntityBinding:
     def check(self, user_id: str | None, signal: Incoming) -> None:
         """Raise if ``user_id`` may not speak for every entity of the signal.
 
-        ``ConnectionIdEnforcementFailed`` (400) if it may not, ``PlaceholderUnresolved`` (400) if no filter fits.
+        ``ConnectionIdEnforcementFailed`` (400) if it may not, ``PlaceholderUnresolved`` (400) if no filter fits. Who is
+        bound cannot search, as in Ditto.
         """
+        if isinstance(signal, (SubscribeToSearch, RequestPages, CancelSearch)):  # is about no entity, so no filter fits
+            raise PlaceholderUnresolved(self.filters[0] if self.filters else "")
         for entity in _entities(signal):
             resolved = [value for text in self.filters if (value := _resolved(text, entity)) is not None]
             if not resolved:

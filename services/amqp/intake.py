@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Final, Protocol
@@ -12,9 +12,29 @@ from typing import Final, Protocol
 import structlog
 
 from eventstore.errors import StoreUnavailable
+from protocol.acknowledgements import Outcome
 from protocol.enforcement.auth import AuthContext
-from protocol.errors import DittoError, GatewayServiceUnavailable, HeaderInvalid, InternalError
-from protocol.signals import Acknowledgement, Incoming, Response, Signal
+from protocol.errors import (
+    DittoError,
+    GatewayServiceUnavailable,
+    HeaderInvalid,
+    InternalError,
+    SignalUnsupported,
+)
+from protocol.identifiers import ThingId
+from protocol.signals import (
+    Acknowledgement,
+    CancelSearch,
+    Command,
+    Incoming,
+    RequestPages,
+    Response,
+    SearchSignal,
+    Signal,
+    SubscribeToSearch,
+)
+from services.amqp.acknowledges import Acknowledges
+from services.amqp.awaiting import Awaiting
 from services.amqp.careful import unreadable
 from services.amqp.channels import Delivery
 from services.amqp.connection import Backoff
@@ -22,13 +42,19 @@ from services.amqp.dead_letters import TROUBLE
 from services.amqp.identity import Identity
 from services.amqp.mapper import Mapper
 from services.amqp.meters import Meters
+from services.amqp.outlets import PutsAside, Sends, Settles
 from services.amqp.requests import Request
+from services.amqp.searches import Searches
 from services.amqp.settlement import Settlement
 from services.amqp.verdicts import Verdict, verdict
+from services.expectations import Expectation, of_change
+from services.outcomes import Index
 
 log = structlog.get_logger(__name__)
 
 EDGE: Final = "amqp"
+_EXPECTING: Final = frozenset({"requested-acks", "timeout"})
+"""Headers that say what is to be waited for; without them it is the change alone."""
 
 
 class Submits(Protocol):
@@ -47,54 +73,6 @@ class Submits(Protocol):
         ...
 
 
-class Acknowledges(Protocol):
-    """Whoever asked for acknowledgements."""
-
-    def submit(self, acknowledgement: Acknowledgement, auth: AuthContext) -> asyncio.Future[Response]:
-        """Take an acknowledgement; done when it is recorded, or when it turned out that nobody waits for it."""
-        ...
-
-
-class Settles(Protocol):
-    """Where acknowledgements go: a ``ConsumingChannel``."""
-
-    def acknowledge(self, delivery_tag: int, *, multiple: bool) -> None:
-        """Settle one delivery, or all up to this one."""
-        ...
-
-
-class Sends(Protocol):
-    """Where answers go: ``Replies``."""
-
-    def send(self, request: Request, address: str, content_type: bytes, body: bytes, sent: Callable[[], None]) -> None:
-        """Send an answer and call ``sent`` when the delivery may be acknowledged."""
-        ...
-
-
-class PutsAside(Protocol):
-    """Where refused messages go: ``DeadLetters``."""
-
-    async def put(self, delivery: Delivery, error: DittoError) -> None:
-        """Put a message aside, durably."""
-        ...
-
-
-class NobodyAsked:
-    """Takes acknowledgements where none are ever asked for: they are ignored, as Ditto ignores those not awaited."""
-
-    def submit(self, acknowledgement: Acknowledgement, auth: AuthContext) -> asyncio.Future[Response]:
-        """See ``Acknowledges``."""
-        del auth
-        future: asyncio.Future[Response] = asyncio.get_running_loop().create_future()
-        future.set_result(taken(acknowledgement))
-        return future
-
-
-def taken(acknowledgement: Acknowledgement) -> Response:
-    """That an acknowledgement needs no further attention; nobody is told."""
-    return Response(entity_id=acknowledgement.entity_id, verb="modify", path=(), status=204)
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Patience:
     """How often and how fast a command is tried again: ``attempts`` for one that fails by itself, for ever for all."""
@@ -110,7 +88,7 @@ class Intake:
     the commit, or the broker's confirm of the dead letter. Belongs to the event loop; one per channel.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - who takes what, and how patiently
         self,
         *,
         commanding: Submits,
@@ -121,9 +99,15 @@ class Intake:
         meters: Meters,
         patience: Patience,
         name: str,
+        searches: Searches | None = None,
+        index: Index | None = None,
+        held_max: int = 1,
     ) -> None:
+        """``index`` is asked for ``search-persisted``; at most ``held_max`` deliveries wait for it unacknowledged."""
         self._commanding = commanding
         self._acknowledging = acknowledging
+        self._searches = searches
+        self._awaiting = Awaiting(index, self._acknowledged, held_max=held_max)
         self._mapper = mapper
         self._identity = identity
         self._dead_letters = dead_letters
@@ -170,6 +154,7 @@ class Intake:
         while self._in_flight or self._putting:
             self._idle.clear()
             await self._idle.wait()
+        await self._awaiting.stop()
         self._flush()
 
     def close(self) -> None:
@@ -178,6 +163,7 @@ class Intake:
         self._acknowledge = _nothing
         self._replies = None
         self._cancel_timers()
+        self._awaiting.close()
         for task in self._putting:
             task.cancel()
 
@@ -195,6 +181,8 @@ class Intake:
             signal = self._mapper.read(request)
             request.auth = self._identity.authenticate(user_id)
             self._identity.authorize(user_id, signal)
+            if not _EXPECTING.isdisjoint(request.headers):
+                self._expect(request, signal)
         except DittoError as error:
             self._refused(request, error)
         except Exception as error:  # the outermost loop of this edge: a bug must not stop the queue
@@ -203,14 +191,24 @@ class Intake:
         else:
             self._submit(request, signal)
 
+    def _expect(self, request: Request, signal: Incoming) -> None:
+        """Note what a change of a thing wants to be waited for; nothing else can be waited for."""
+        if isinstance(signal, Command) and signal.verb != "retrieve" and isinstance(signal.entity_id, ThingId):
+            request.expectation = of_change(request.headers)
+            request.began = self._loop.time()
+
     def _submit(self, request: Request, signal: Incoming) -> None:
         try:
-            if isinstance(signal, Acknowledgement):
-                future = self._acknowledging.submit(signal, request.auth)
-            else:
-                future = self._commanding.submit(
-                    signal, request.auth, command_id=request.command_id, edge=EDGE, ordered=True
-                )
+            future: asyncio.Future[Response] | asyncio.Future[None]
+            match signal:
+                case Acknowledgement():
+                    future = self._acknowledging.submit(signal, request.auth)
+                case SubscribeToSearch() | RequestPages() | CancelSearch():
+                    future = self._searched(request, signal)
+                case _:
+                    future = self._commanding.submit(
+                        signal, request.auth, command_id=request.command_id, edge=EDGE, ordered=True
+                    )
         except DittoError as error:
             self._refused(request, error)
             return
@@ -220,12 +218,17 @@ class Intake:
         self._in_flight += 1
         future.add_done_callback(partial(self._answered, request))
 
+    def _searched(self, request: Request, signal: SearchSignal) -> asyncio.Future[None]:
+        if self._searches is None:
+            raise SignalUnsupported(str(request.topic), "searching by messages is not served here")
+        return self._searches.submit(request, signal)
+
     def _again(self, request: Request) -> None:
         self._retries.pop(request.delivery.tag, None)
         if request.signal is not None:
             self._submit(request, request.signal)
 
-    def _answered(self, request: Request, future: asyncio.Future[Response]) -> None:
+    def _answered(self, request: Request, future: asyncio.Future[Response] | asyncio.Future[None]) -> None:
         self._in_flight -= 1
         if not self._in_flight:
             self._idle.set()
@@ -237,11 +240,31 @@ class Intake:
             self._refused(request, _ditto(error))
             return
         self._failures = 0
-        address = request.reply_address
-        if address is None:
+        address, response, expectation = request.reply_address, future.result(), request.expectation
+        if expectation is not None and response is not None and expectation.foreign_labels:
+            self._await(request, response, expectation)
+        elif address is None or response is None:
             self._settle(request)
         else:
-            self._answer(request, address, future.result())
+            self._answer(request, address, response)
+
+    def _await(self, request: Request, response: Response, expectation: Expectation) -> None:
+        if self._awaiting.start(request, response, expectation):
+            self._settlement.hold(request.delivery.tag)
+            self._flush_soon()
+        else:
+            self._settle(request)
+
+    def _acknowledged(self, request: Request, outcomes: Mapping[str, Outcome], /, *, held: bool) -> None:
+        """Answer a command whose acknowledgements are there or missing; its effect has been durable all along."""
+        address = request.reply_address
+        then = partial(self._settle, request) if held else _done
+        if address is None or self._replies is None:
+            then()
+            return
+        body = self._mapper.outcomes(request, outcomes)
+        self._meters.replied()
+        self._replies.send(request, address, self._mapper.content_type, body, then)
 
     def _refused(self, request: Request, error: DittoError) -> None:
         address = request.reply_address
@@ -357,6 +380,10 @@ class Intake:
 def _check_properties(delivery: Delivery) -> None:
     if unreadable(delivery.properties):
         raise HeaderInvalid("properties", "properties that AMQP 0-9-1 allows")
+
+
+def _done() -> None:
+    """Nothing is left to do for a delivery that has been acknowledged."""
 
 
 def _nothing(_: int, *, multiple: bool) -> None:

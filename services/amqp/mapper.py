@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Protocol
 
+from protocol.acknowledgements import Outcome
 from protocol.errors import DittoError
 from protocol.signals import Incoming, Response
 from services.amqp.requests import Request
@@ -23,6 +25,10 @@ class Mapper(Protocol):
 
     def answer(self, request: Request, response: Response) -> bytes:
         """The payload of the answer to a request that was read."""
+        ...
+
+    def outcomes(self, request: Request, outcomes: Mapping[str, Outcome]) -> bytes:
+        """The payload that says how the acknowledgements of a command turned out."""
         ...
 
     def refusal(self, request: Request, error: DittoError) -> bytes:

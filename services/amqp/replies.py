@@ -53,11 +53,11 @@ class Replies:
         exist closes the channel, and is waited for. An answer that nobody can receive is dropped.
         """
         exchange, routing_key = parse_address(address)
-        if exchange in self._own or (not exchange and routing_key in self._own) or _too_long(exchange, routing_key):
+        if exchange in self._own or (not exchange and routing_key in self._own) or too_long(exchange, routing_key):
             log.warning("reply_refused", address=address)
             sent()
             return
-        properties = persistent_properties(content_type=content_type, correlation_id=_correlation_id(request))
+        properties = persistent_properties(content_type=content_type, correlation_id=correlation_id(request))
         if exchange:
             self._exchanges.send(exchange, routing_key, properties, body, sent)
         else:
@@ -120,7 +120,7 @@ class ExchangeReplies:
             await probe.close()
             await self._open()
             exists = True
-        except (AMQPError, RuntimeError, OSError) as refused:
+        except (AMQPError, RuntimeError, OSError, ValueError) as refused:  # the last: no name that AMQP allows
             log.warning("reply_exchange_refused", exchange=exchange, reason=str(refused))
         if len(self._known) >= KNOWN_MAX:
             self._known.clear()
@@ -149,7 +149,7 @@ class ExchangeReplies:
             sent()
 
 
-def _correlation_id(request: Request) -> str | None:
+def correlation_id(request: Request) -> str | None:
     """The message's own property, which AMQP clients match answers by, else the envelope's if it fits a property."""
     own = request.delivery.properties.correlation_id
     if own:
@@ -158,5 +158,6 @@ def _correlation_id(request: Request) -> str | None:
     return header if isinstance(header, str) and len(header.encode()) <= SHORT_STRING_BYTES else None
 
 
-def _too_long(exchange: str, routing_key: str) -> bool:
+def too_long(exchange: str, routing_key: str) -> bool:
+    """Whether an address does not fit the fields of AMQP."""
     return max(len(exchange.encode()), len(routing_key.encode())) > SHORT_STRING_BYTES

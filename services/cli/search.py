@@ -43,7 +43,9 @@ def search(
 
       twinlog search 'gt(_modified,time:now-1h)' --json -n 1000 | jq -r .thingId
     """
-    parameters = {"filter": rql, "namespaces": namespaces, "fields": fields}
+    # A table names the thing of every row, whatever else is to be shown of it.
+    shown = f"thingId,{fields}" if fields and not as_json else fields
+    parameters = {"filter": rql, "namespaces": namespaces, "fields": shown}
     run(_search({name: value for name, value in parameters.items() if value}, sort, most, as_json=as_json))
 
 

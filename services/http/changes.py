@@ -9,13 +9,13 @@ from urllib.parse import quote
 
 from aiohttp.web import StreamResponse
 
+from protocol.acknowledgements import Outcome, aggregate_status
 from protocol.json import MISSING, JsonValue, Missing
 from protocol.signals import Command, Response
-from services.http import acks
-from services.http.acks import Acknowledgement
+from services.expectations import Expectation
 from services.http.answers import answer, response_answer
 from services.http.exchange import Exchange
-from services.http.expectations import SEARCH_PERSISTED, TWIN_PERSISTED, Expectation
+from services.outcomes import outcomes
 
 UNAWAITED_SECONDS: Final = 3
 """How long an error may still come back to a client that wants no response. Source: Ditto's default."""
@@ -67,30 +67,18 @@ async def _acknowledged(
     exchange: Exchange, response: Response, expectation: Expectation, started: float
 ) -> StreamResponse:
     seconds = exchange.edge.bounds.timeout_seconds if expectation.seconds is None else expectation.seconds
-    remaining = started + seconds - asyncio.get_running_loop().time()
-    collected = {
-        TWIN_PERSISTED: Acknowledgement(status=response.status, payload=response.value, headers=response.headers),
-        SEARCH_PERSISTED: await _indexed(exchange, response, expectation, remaining, seconds),
-    }
-    if not collected.keys() >= set(expectation.labels):
-        remaining = started + seconds - asyncio.get_running_loop().time()
-        await acks.wait_for_nobody(remaining, exchange.edge.stopping)
-    collected = {label: collected.get(label) or acks.missing(seconds) for label in expectation.labels}
-    status = acks.aggregate_status(collected)
-    return answer(status, _body(collected, expectation), exchange.correlation_id, {})
+    collected = await outcomes(
+        response,
+        expectation,
+        seconds=seconds,
+        began=started,
+        index=exchange.edge.searching,
+        stopping=exchange.edge.stopping,
+    )
+    return answer(aggregate_status(collected), _body(collected, expectation), exchange.correlation_id, {})
 
 
-async def _indexed(
-    exchange: Exchange, response: Response, expectation: Expectation, remaining: float, seconds: float
-) -> Acknowledgement:
-    """Whether the search index shows the change; what changed nothing is shown as soon as what came before it."""
-    searching = exchange.edge.searching
-    if SEARCH_PERSISTED not in expectation.labels or searching is None or remaining <= 0:
-        return acks.missing(seconds)
-    return acks.persisted() if await searching.persisted(response.position, remaining) else acks.missing(seconds)
-
-
-def _body(collected: Mapping[str, Acknowledgement], expectation: Expectation) -> JsonValue | Missing:
+def _body(collected: Mapping[str, Outcome], expectation: Expectation) -> JsonValue | Missing:
     if expectation.response_required and len(collected) == 1:
         return next(iter(collected.values())).payload
     return {label: ack.to_json(full=expectation.response_required) for label, ack in collected.items()}

@@ -18,7 +18,7 @@ from protocol.errors import CommandHeadersInvalid, JsonInvalid, SearchOptionInva
 from protocol.identifiers import ThingId, with_default_namespace
 from protocol.json import JsonObject
 from protocol.signals import RetrieveThings
-from services.http import expectations
+from services import expectations
 from services.http.answers import answer, response_answer
 from services.http.exchange import Exchange
 from services.http.routes import Place

@@ -9,7 +9,8 @@ from aiohttp.web import StreamResponse
 from protocol.enforcement.checks import read_checks
 from protocol.errors import HeaderInvalid
 from protocol.signals import CheckPermissions
-from services.http import bodies, expectations
+from services import expectations
+from services.http import bodies
 from services.http.answers import answer
 from services.http.exchange import Exchange
 from services.http.routes import Place, Route

@@ -14,11 +14,12 @@ from protocol.errors import DittoError, JsonFormatInvalid
 from protocol.identifiers import NamespacedId, PolicyId
 from protocol.json import MISSING, JsonValue, Missing
 from protocol.signals import Command, Verb
-from services.http import bodies, expectations
+from services import expectations
+from services.expectations import Expectation
+from services.http import bodies
 from services.http.answers import response_answer
 from services.http.changes import change
 from services.http.exchange import Exchange
-from services.http.expectations import Expectation
 from services.http.routes import Action, Place
 
 ReadBody: TypeAlias = Callable[[Exchange], Awaitable[JsonValue]]

@@ -12,7 +12,8 @@ from aiohttp.web import StreamResponse
 
 from protocol.errors import HeaderInvalid
 from protocol.json import JsonObject, JsonValue
-from services.http import bodies, expectations
+from services import expectations
+from services.http import bodies
 from services.http.answers import answer
 from services.http.exchange import Exchange
 from services.http.refusals import bad_uri

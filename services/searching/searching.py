@@ -9,8 +9,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, Protocol
 
-import structlog
-
 from eventstore.errors import StoreUnavailable
 from projections.freshness import Freshness
 from projections.search.paging import Order
@@ -20,7 +18,6 @@ from protocol.errors import SearchOptionInvalid, SearchQueryTimeExceeded
 from protocol.identifiers import ThingId
 from protocol.json import JsonObject, JsonValue
 from protocol.rql.parsing import parse_query
-from protocol.rql.shapes import shape
 from protocol.rql.tree import And, Query
 from protocol.selectors import parse_fields
 from protocol.signals import Response, RetrieveThings, Signal
@@ -31,11 +28,8 @@ from services.searching.cursors import Cursor, sealed, unsealed
 from services.searching.options import Options, read_options
 from services.searching.solutions import Solution, searched_by
 
-SLOW_SECONDS: Final = 1.0
 NO_SOLUTIONS: Final[Mapping[str, Solution]] = {}
 ONLY_ID: Final = frozenset({"thingId", "/thingId"})
-
-log = structlog.get_logger(__name__)
 
 
 class Commands(Protocol):
@@ -115,7 +109,7 @@ class Searching:
         sort_text = options.sort_text if cursor is None else cursor.sort
         orders = _orders(sort_text)
         question = self._question(search, filters, namespaces)
-        with self._timed(question, search) as left:
+        with self._timed(search) as left:
             await self._reach(search, left())
             hits = await self._reader.page(
                 question,
@@ -137,7 +131,7 @@ class Searching:
     async def count(self, search: Search) -> int:
         """The answer of ``/search/things/count``."""
         question = self._question(search, search.filters, search.namespaces)
-        with self._timed(question, search) as left:
+        with self._timed(search) as left:
             await self._reach(search, left())
             return await self._reader.count(question, timeout=left())
 
@@ -145,7 +139,7 @@ class Searching:
         """The answer of ``/search/things/aggregate``: ``items``, and whether these are all (``complete``)."""
         plan = read_plan(group=group, select=select, option=search.option)
         question = self._question(search, search.filters, search.namespaces)
-        with self._timed(question, search) as left:
+        with self._timed(search) as left:
             await self._reach(search, left())
             groups, complete = await self._reader.aggregate(question, plan.asked, size=plan.size, timeout=left())
         return plan.answer(groups, complete=complete)
@@ -187,8 +181,8 @@ class Searching:
         return response.value if isinstance(response.value, list) else []
 
     @contextmanager
-    def _timed(self, question: Question, search: Search) -> Iterator[Callable[[], float]]:
-        """Measures a query, tells it what time is left, and reports it when it was slow or stopped."""
+    def _timed(self, search: Search) -> Iterator[Callable[[], float]]:
+        """Measures a query and tells it what time is left."""
         limit = self._limit if search.seconds is None else search.seconds
         began = time.monotonic()
         try:
@@ -198,12 +192,7 @@ class Searching:
         except StoreUnavailable as error:
             raise StoreDown from error
         finally:
-            seconds = time.monotonic() - began
-            self._metrics.search_seconds.observe(seconds)
-            if seconds > SLOW_SECONDS:
-                # The shape of the filter tells what to look at; its values may be somebody's.
-                asked = "" if question.query is None else shape(question.query)
-                log.warning("search_slow", seconds=round(seconds, 3), filter=asked, option=search.option)
+            self._metrics.search_seconds.observe(time.monotonic() - began)
 
 
 def _orders(text: str | None) -> tuple[Order, ...]:

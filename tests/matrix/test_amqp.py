@@ -11,11 +11,12 @@ import orjson
 import pytest
 from pamqp.commands import Basic
 
+from services.amqp.acknowledges import NobodyAsked
 from services.amqp.channels import Delivery
 from services.amqp.envelopes import DittoMapper
 from services.amqp.fakes import Desk
 from services.amqp.identity import Identity
-from services.amqp.intake import Intake, NobodyAsked, Patience
+from services.amqp.intake import Intake, Patience
 from services.amqp.meters import Meters
 from services.metrics import Metrics
 from tests.matrix.amqp import Cell, cells

@@ -18,8 +18,10 @@ from services.amqp.envelopes import DittoMapper
 from services.amqp.identity import Identity
 from services.amqp.intake import Patience, Submits
 from services.amqp.meters import Meters
+from services.amqp.searches import SearchEdge
 from services.amqp.topology import Topology
 from services.metrics import Metrics
+from services.outcomes import Index
 
 FAST = Backoff(first=0.02, longest=0.2, steady=1.0)
 DEADLINE = 30.0
@@ -155,6 +157,8 @@ def new_consumer(
     prefetch: int = 1_000,
     attempts: int = 3,
     meters: Meters | None = None,
+    searches: SearchEdge | None = None,
+    index: Index | None = None,
 ) -> CommandConsumer:
     return CommandConsumer(
         new_link(url, "commands"),
@@ -165,6 +169,8 @@ def new_consumer(
         meters=meters or new_meters(),
         prefetch=prefetch,
         patience=Patience(attempts=attempts, backoff=FAST),
+        searches=searches,
+        index=index,
     )
 
 

@@ -16,6 +16,7 @@ from tests.integration.cli.program import PROJECT, Ended, Twinlog, clean_environ
 
 pytestmark = pytest.mark.timeout(300)  # many processes, each of which takes seconds to start
 
+MARK = "== next =="
 CURL = Path(__file__).with_name("curl.py")
 README = (PROJECT / "README.md").read_text()
 
@@ -28,6 +29,13 @@ def block(title: str, language: str) -> str:
     found = re.search(rf"^```{language}\n(.*?)^```$", section(title), re.DOTALL | re.MULTILINE)
     assert found, f"no {language} block in {title}"
     return found[1]
+
+
+def console(title: str) -> list[tuple[str, str]]:
+    """The commands of a section's console blocks, each with what it is said to show."""
+    shown = "".join(re.findall(r"^```console\n(.*?)^```$", section(title), re.DOTALL | re.MULTILINE))
+    steps = re.findall(r"^\$ (.*\n(?:> .*\n)*)((?:(?!\$ ).*\n)*)", shown, re.MULTILINE)
+    return [(re.sub(r"^> ", "", command, flags=re.MULTILINE), answer) for command, answer in steps]
 
 
 class Newcomer:
@@ -70,6 +78,7 @@ async def newcomer(tmp_path: Path, database_url: str, amqp_url: str) -> AsyncIte
     bin_folder = tmp_path / ".venv" / "bin"
     bin_folder.mkdir(parents=True)
     write_program(bin_folder / "twinlog", f'exec "{sys.executable}" -m services.cli "$@"')
+    write_program(bin_folder / "python", f'exec "{sys.executable}" "$@"')
     (tmp_path / "tools").mkdir()
     if shutil.which("curl") is None:
         write_program(tmp_path / "tools" / "curl", f'exec "{sys.executable}" "{CURL}" "$@"')
@@ -123,6 +132,15 @@ async def test_the_commands_that_the_greeting_prints_can_be_pasted(newcomer: New
     await process.communicate()
     assert '"rpm":900' in shown
     assert "org.example:pump-7" in shown
+
+
+async def test_every_search_of_the_readme_shows_what_it_says(newcomer: Newcomer) -> None:
+    steps = console("Search")
+    assert len(steps) >= 18
+    shell = "".join(f"{command}printf '\\n%s\\n' '{MARK}'\n" for command, _ in steps)
+    shown = (await newcomer.paste(shell)).split(MARK)
+    for (command, expected), found in zip(steps, shown, strict=False):
+        assert found.strip() == expected.strip(), command
 
 
 def test_the_settings_of_the_readme_are_the_settings() -> None:

@@ -13,6 +13,7 @@ from pydantic import SecretStr
 
 from services.application import running
 from services.settings import Settings
+from tests.integration.search.test_slow import standing_still
 
 SEARCH = "/api/2/search/things"
 
@@ -222,8 +223,21 @@ async def test_a_cursor_belongs_to_its_query_and_cannot_be_changed(client: Clien
         {"option": f"sort(-thingId),cursor({cursor})"},
         {"namespaces": "farm", "option": f"cursor({cursor})"},
         {"option": f"limit(1,1),cursor({cursor})"},
-        {"option": f"cursor({cursor[:-2]}xx)"},
-        {"option": f"cursor({'x' + cursor[1:]})"},
+        {"option": f"cursor({cursor[:-2]}{'xx' if cursor[-2:] != 'xx' else 'yy'})"},
+        {"option": f"cursor({'x' if cursor[0] != 'x' else 'y'}{cursor[1:]})"},
     ):
         status, body = await client.search(**parameters)
         assert (status, body["error"]) == (400, "thing-search:search.option.invalid"), parameters
+
+
+async def test_a_search_that_takes_too_long_is_408_and_measured(client: Client, database_url: str) -> None:
+    position = await client.put("farm:a", attributes={"n": 1})
+    assert await client.ids(position) == ["farm:a"]
+    async with standing_still(database_url):
+        for path in (SEARCH, f"{SEARCH}/count"):
+            status, body, _ = await client("GET", f"{path}?timeout=300ms&filter=eq(attributes/n,1)")
+            assert (status, body["error"]) == (408, "thing-search:query.time.exceeded")
+    assert await client.ids() == ["farm:a"]
+    _, metrics, _ = await client("GET", "/metrics")
+    assert "twinlog_search_seconds_count 4.0" in metrics
+    assert 'twinlog_search_seconds_bucket{le="0.25"} 2.0' in metrics

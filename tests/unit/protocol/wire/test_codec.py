@@ -144,7 +144,7 @@ THING = "farm.one/pump-7/things/twin/commands/"
         (message("a/b/things/twin/acks/twin-persisted", headers=ASKED, status=200), FORBIDDEN, 400),
         (message("a/b/policies/acks", headers=ASKED), errors.JsonFormatInvalid, 400),
         (message("a/b/policies/acks", headers=ASKED, value={"my:ack": 200}), errors.JsonFieldMissing, 400),
-        (message("_/_/things/twin/search/subscribe", value={}), errors.SignalUnsupported, 400),
+        (message("_/_/things/twin/search/created", value={}), errors.SignalUnsupported, 400),
         (message("a/b/things/twin/streaming/request", value={}), errors.SignalUnsupported, 400),
         (message("a/b/policies/announcements/subjectDeletion", value={}), errors.SignalUnsupported, 400),
         (message("_/c/connections/announcements/opened", value={}), errors.SignalUnsupported, 400),

@@ -4,7 +4,7 @@ import pytest
 
 from protocol.errors import DittoError
 from protocol.json import JsonValue
-from services.http.expectations import Expectation, of_change, of_query
+from services.expectations import Expectation, of_change, of_query
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ Rules: http-api.md section 3.4 (Ditto documentation, pages *basic-acknowledgemen
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass
 from typing import Final
 
@@ -40,6 +40,10 @@ class Expectation:
     def foreign_labels(self) -> tuple[str, ...]:
         """Labels that somebody else than the twin itself has to acknowledge."""
         return tuple(label for label in self.labels if label != TWIN_PERSISTED)
+
+    def labels_served_by(self, served: Set[str]) -> bool:
+        """Whether each of the labels is one of those."""
+        return served >= set(self.labels)
 
 
 _USUAL: Final = Expectation()

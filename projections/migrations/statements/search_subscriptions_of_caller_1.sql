@@ -1,0 +1,2 @@
+-- Counts what a caller has under way.
+CREATE INDEX search_subscriptions_of_caller ON search_subscriptions (caller) WHERE live
