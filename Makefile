@@ -46,7 +46,7 @@ check: $(STAMP) ## Lint, check formatting, types and import contracts
 	$(BIN)/lint-imports
 
 .PHONY: demo
-demo: install ## Play real weather through AMQP and count what comes out
+demo: install ## Play real weather through AMQP, count what comes out, and let access end
 	@exec $(BIN)/twinlog demo
 
 .PHONY: bench

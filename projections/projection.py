@@ -56,6 +56,15 @@ class Gradual(Projection, Protocol):
     owed, the rows are those that the events alone decide.
     """
 
+    @property
+    def ahead(self) -> tuple[str, ...]:
+        """Prefixes of the streams whose events ask for such work.
+
+        An empty copy is given all of these first, and later once more in their place: work that a later event makes
+        needless is never done then.
+        """
+        ...
+
     async def owes(self, connection: Connection) -> bool:
         """Whether rows wait for such work; may answer from what is remembered."""
         ...

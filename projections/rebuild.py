@@ -121,6 +121,8 @@ class Rebuild:
     async def _work(self, lease: Lease) -> None:
         self._projection.forget()
         self._position = await self._shadow.prepare(lease)
+        if self._position == 0:
+            await self._look_ahead(lease)
         try:
             if self._options.compare:
                 await self._compare(lease)
@@ -191,6 +193,14 @@ class Rebuild:
             await self._replay(lease, target, self._throttle)
             if self._position == before:
                 return target
+
+    async def _look_ahead(self, lease: Lease) -> None:
+        """Tell an empty copy what events to come will ask of all its rows."""
+        if self._gradual is not None:
+            async for page in self._store.read(Selection(prefixes=self._gradual.ahead)):
+                async with self._shadow.writing(lease, 0) as connection:
+                    await self._gradual.apply(connection, page)
+            await self._work_off(lease)
 
     async def _work_off(self, lease: Lease) -> None:
         """Do in the copy what its events have asked for beside rows of their own."""

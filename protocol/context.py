@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from protocol.enforcement.enforcer import Enforcer
 from protocol.enforcement.rules import matches
@@ -21,14 +21,21 @@ States: TypeAlias = Mapping[PolicyId, PolicyState | None]
 """Policies by id; ``None`` for one that never was."""
 
 
+RootPolicies: TypeAlias = tuple[tuple[str, PolicyId], ...]
+"""Pairs of a namespace pattern and a policy."""
+
+EVERYWHERE: Final = "*"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
     """What an operator decides: sizes in characters of JSON, nesting counted from the root, and rules for policies.
 
     ``drop_emptied``: whether the objects that patch conditions leave without a member are taken out of the patch too.
 
-    ``root_policies`` are pairs of a namespace pattern and the policy whose implicit entries are added to every policy
-    in these namespaces (documentation page *basic-policy*, namespace root policies). ``integration_subject`` is the
+    ``root_policies`` are pairs of a namespace pattern (exact, ``a.b.*`` for those below ``a.b``, ``*`` for all) and the
+    policy whose implicit entries are added to every policy in these namespaces (documentation page *basic-policy*,
+    namespace root policies). ``integration_subject`` is the
     template of the subjects that token integrations get.
     """
 
@@ -38,18 +45,24 @@ class Limits:
     drop_emptied: bool = False
     granularity: Granularity = field(default_factory=Granularity)
     prevents_lockout: bool = True
-    root_policies: tuple[tuple[str, PolicyId], ...] = ()
+    root_policies: RootPolicies = ()
     integration_subject: str = "integration:{{policy-entry:label}}:{{jwt:aud}}"
 
     def roots_of(self, policy_id: PolicyId) -> tuple[PolicyId, ...]:
         """The root policies that count for a policy."""
-        if not self.root_policies:
-            return ()
-        namespace = policy_id.namespace
-        return tuple(root for pattern, root in self.root_policies if root != policy_id and matches(pattern, namespace))
+        return roots_of(policy_id, self.root_policies)
 
 
 DEFAULT_LIMITS = Limits()
+
+
+def roots_of(policy_id: PolicyId, root_policies: RootPolicies) -> tuple[PolicyId, ...]:
+    """The root policies that count for a policy; none counts for itself."""
+    if not root_policies:
+        return ()
+    namespace = policy_id.namespace
+    found = (root for pattern, root in root_policies if pattern == EVERYWHERE or matches(pattern, namespace))
+    return tuple(dict.fromkeys(root for root in found if root != policy_id))
 
 
 def compiled_policy(policy: PolicyState, policies: States, roots: tuple[PolicyId, ...]) -> Enforcer:

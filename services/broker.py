@@ -9,7 +9,6 @@ from urllib.parse import urlsplit
 
 from eventstore.events import RecordedEvent
 from projections.consumers import CheckpointedReader
-from protocol.context import DEFAULT_LIMITS
 from services.amqp.consumer import CommandConsumer
 from services.amqp.envelopes import DittoMapper, envelope_of
 from services.amqp.identity import Identity
@@ -19,7 +18,7 @@ from services.amqp.publisher import EventPublisher
 from services.amqp.searches import SearchEdge
 from services.amqp.visibility import Visibility
 from services.announcer.setup import Announcing, open_announcing
-from services.core import Core, now
+from services.core import Core, now, rules_of
 from services.searching.keepers import SharedKeeper
 from services.searching.searching import Searching
 from services.searching.session import Emit, SearchSession
@@ -123,7 +122,7 @@ def _visible(settings: Settings, core: Core) -> Callable[[RecordedEvent], Awaita
     """What the audience of the exchange may see; nothing to ask when it carries everything."""
     if not settings.amqp_event_subjects:
         return None
-    return Visibility(core.store, settings.amqp_event_subjects, DEFAULT_LIMITS).of
+    return Visibility(core.store, settings.amqp_event_subjects, rules_of(settings)).of
 
 
 def known_users(settings: Settings, url: str, api_user: str | None) -> dict[str, tuple[str, ...]]:

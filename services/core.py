@@ -85,7 +85,7 @@ def projections(
         "twins": TwinsProjection,
         "revisions": RevisionsProjection,
         "deadlines": lambda: DeadlinesProjection(randomization=settings.announcement_randomization, touched=touched),
-        "search": SearchProjection,
+        "search": lambda: SearchProjection(root_policies=settings.root_policies),
     }
 
 
@@ -120,20 +120,26 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
+def rules_of(settings: Settings) -> Limits:
+    """What the operator decides about things and policies."""
+    return Limits(
+        thing_characters=settings.thing_max_bytes,
+        policy_characters=settings.policy_max_bytes,
+        depth=settings.json_max_depth,
+        drop_emptied=settings.merge_drop_emptied,
+        granularity=Granularity(
+            expiry=settings.policy_expiry_granularity, announcement=settings.policy_announcement_granularity
+        ),
+        root_policies=settings.root_policies,
+        integration_subject=settings.integration_subject,
+    )
+
+
 def _limits(settings: Settings) -> CommandingLimits:
     return CommandingLimits(
         group_max=settings.group_max,
         queue_max=settings.queue_max,
         cache_entries=settings.cache_entries,
         stop_seconds=settings.shutdown_seconds,
-        rules=Limits(
-            thing_characters=settings.thing_max_bytes,
-            policy_characters=settings.policy_max_bytes,
-            depth=settings.json_max_depth,
-            drop_emptied=settings.merge_drop_emptied,
-            granularity=Granularity(
-                expiry=settings.policy_expiry_granularity, announcement=settings.policy_announcement_granularity
-            ),
-            integration_subject=settings.integration_subject,
-        ),
+        rules=rules_of(settings),
     )

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from typing import Annotated, Final
 
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
 from pydantic_settings import NoDecode
 
+from protocol.context import EVERYWHERE
 from protocol.durations import parse_duration
 from protocol.errors import JsonInvalid, PlaceholderNotResolvable, PolicySubjectIdInvalid, TimeoutInvalid
+from protocol.identifiers import PolicyId
 from protocol.json import parse
 from protocol.placeholders import expand
 from protocol.policies.values import check_subject_id
@@ -105,6 +108,16 @@ def _integration_subject(template: str) -> str:
     return template
 
 
+def _root_policies(found: dict[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
+    for pattern, policy_ids in found.items():
+        if pattern != EVERYWHERE and re.fullmatch(NAMESPACE, pattern.removesuffix(".*")) is None:
+            raise ValueError(f"{pattern!r} is no namespace, no namespace with .* behind it, and not *")
+        for policy_id in policy_ids:
+            if not PolicyId.is_valid(policy_id):
+                raise ValueError(f"{policy_id!r} is no policy id")
+    return found
+
+
 Users = Annotated[dict[str, SecretStr], NoDecode, BeforeValidator(_users)]
 Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_comma_list)]
 Issuers = Annotated[
@@ -115,6 +128,9 @@ Issuers = Annotated[
 ]
 Solutions = Annotated[
     dict[Annotated[str, Field(min_length=1, max_length=100)], Solution], NoDecode, BeforeValidator(_json_object)
+]
+NamespacePolicies = Annotated[
+    dict[str, tuple[str, ...]], NoDecode, BeforeValidator(_json_object), AfterValidator(_root_policies)
 ]
 DatabaseUrl = Annotated[SecretStr, _url_of("postgresql", "postgres")]
 AmqpUrl = Annotated[SecretStr, AfterValidator(_amqp_url)]

@@ -19,6 +19,8 @@ from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 from typing_extensions import override
 
+from protocol.context import RootPolicies
+from protocol.identifiers import PolicyId
 from services.setting_values import (
     AMQP_OFF,
     AmqpUrl,
@@ -30,6 +32,7 @@ from services.setting_values import (
     Name,
     Names,
     Namespace,
+    NamespacePolicies,
     Port,
     Rate,
     Seconds,
@@ -169,6 +172,13 @@ class Settings(BaseSettings):
     policy_announcement_granularity: Granule = Field(
         default=timedelta(minutes=1), description="How long before the expiry to announce is rounded up to a multiple."
     )
+    namespace_policies: NamespacePolicies = Field(
+        default_factory=dict,
+        description=(
+            "Root policies, as JSON: namespace (also a.b.* or *) to ids of policies whose implicit entries are added to"
+            " every policy in it. Changed: rebuild search."
+        ),
+    )
     announcement_grace: Duration = Field(
         default=timedelta(hours=4),
         description="How long after its expiry a subject stays when acknowledgements of its announcement are missing.",
@@ -206,6 +216,11 @@ class Settings(BaseSettings):
         default="console", description="Log lines for people or one JSON object each."
     )
     shutdown_seconds: Seconds = Field(default=10, description="Longest time given to commands in flight when stopping.")
+
+    @property
+    def root_policies(self) -> RootPolicies:
+        """``namespace_policies`` as the rules want them."""
+        return tuple((pattern, PolicyId(each)) for pattern, ids in self.namespace_policies.items() for each in ids)
 
     @classmethod
     @override

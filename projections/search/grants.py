@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from protocol.enforcement.rules import ResolvedEntry, Rule
@@ -29,10 +29,12 @@ class GrantClass:
     rules: tuple[Rule, ...]
 
 
-def grant_rows(document: JsonObject, policies: Policies) -> Iterator[tuple[str, str, bytes]]:
-    """Subject, class and rules of every row that the policy has in ``search_grants``."""
+def grant_rows(
+    document: JsonObject, policies: Policies, roots: Iterable[PolicyId] = ()
+) -> Iterator[tuple[str, str, bytes]]:
+    """Subject, class and rules of every row that the policy has in ``search_grants``, root policies counted."""
     said: dict[str, dict[tuple[str, ...], set[tuple[str, str]]]] = defaultdict(lambda: defaultdict(set))
-    for entry in resolve_policy(document, policies):
+    for entry in resolve_policy(document, policies, roots=roots):
         rules = set(_readings(entry))
         if rules:
             for subject in entry.subjects:

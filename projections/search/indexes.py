@@ -81,13 +81,15 @@ class IndexRows:
         return self._rows
 
     async def apply(self, connection: Connection, events: Iterable[RecordedEvent]) -> None:
-        """Follow what operators have set."""
+        """Follow what operators have set; what was looked at ahead of its time counts once."""
         last = {event.stream: event for event in events if event.path == SEARCH_INDEX}
         known = await self.known(connection)
         changed: list[IndexRow] = []
         for stream, event in last.items():
             namespace = stream.removeprefix(NAMESPACES)
             before = known.get(namespace, IndexRow(namespace=namespace, position=0))
+            if event.position <= before.position:
+                continue
             fields = EVERYTHING if event.value is None else restore_fields(event.value)
             changed.append(before.changed(fields, event.position))
         await self._put(connection, changed)

@@ -201,6 +201,8 @@ def _emit(value: JsonValue, prefix: str, keys: set[str]) -> None:
         _emit_elements(value, prefix, keys)
     elif isinstance(value, (dict, list)):
         _add(prefix, EMPTY, keys)
+        if isinstance(value, list):
+            _add(prefix, MANY, keys)
     else:
         _add(prefix, scalar_key(value), keys)
         if value is None or value == "":

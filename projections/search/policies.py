@@ -10,6 +10,7 @@ from projections.events import follow
 from projections.projection import NeedsRebuild
 from projections.search.grants import grant_rows
 from projections.statements import Connection, statement
+from protocol.context import EVERYWHERE, RootPolicies, roots_of
 from protocol.identifiers import PolicyId
 from protocol.json import JsonObject, dump, parse
 from protocol.policies.resolve import policies_imported
@@ -20,7 +21,13 @@ _NO_TIME = datetime.min.replace(tzinfo=UTC)
 
 
 class PolicyRows:
-    """The part of the search model that follows from policies."""
+    """The part of the search model that follows from policies.
+
+    A change of a root policy writes the grants of every policy in its namespaces anew.
+    """
+
+    def __init__(self, root_policies: RootPolicies = ()) -> None:
+        self._root_policies = root_policies
 
     async def apply(self, connection: Connection, groups: Mapping[StreamName, list[RecordedEvent]]) -> None:
         """Write the policies that changed and derive the grants of these and of all that import them."""
@@ -41,13 +48,30 @@ class PolicyRows:
         if imports:
             await connection.execute(statement("insert_search_imports"), *zip(*imports, strict=True))
         importers = [row["policy_id"] for row in await connection.fetch(statement("read_search_importers"), names)]
-        await _derive(connection, {*names, *importers}, {name: state.document for name, state in living.items()})
+        rooted = await self._rooted(connection, names)
+        documents = {name: state.document for name, state in living.items()}
+        await _derive(connection, {*names, *importers, *rooted}, documents, self._root_policies)
+
+    async def _rooted(self, connection: Connection, names: Sequence[str]) -> list[str]:
+        """The policies to which some of these are added as root policies."""
+        patterns = [pattern for pattern, root in self._root_policies if root in names]
+        if not patterns:
+            return []
+        rows = await connection.fetch(
+            statement("read_search_policies_in"),
+            [pattern for pattern in patterns if not pattern.endswith(EVERYWHERE)],
+            [pattern.removesuffix(EVERYWHERE) for pattern in patterns if pattern.endswith(EVERYWHERE)],
+        )
+        return [row["policy_id"] for row in rows]
 
 
-async def _derive(connection: Connection, names: set[str], known: Mapping[str, JsonObject]) -> None:
+async def _derive(
+    connection: Connection, names: set[str], known: Mapping[str, JsonObject], root_policies: RootPolicies
+) -> None:
     """Write the grants of these policies anew; ``known`` are documents at hand."""
+    roots = {name: roots_of(PolicyId(name), root_policies) for name in names}
     documents: dict[PolicyId, JsonObject | None] = {PolicyId(name): document for name, document in known.items()}
-    await _load(connection, documents, {PolicyId(name) for name in names})
+    await _load(connection, documents, {PolicyId(name) for name in names}.union(*roots.values()))
     while missing := {
         needed for name in names for needed in policies_imported(documents[PolicyId(name)] or {}, documents)
     }:
@@ -56,7 +80,7 @@ async def _derive(connection: Connection, names: set[str], known: Mapping[str, J
         (name, *row)
         for name in sorted(names)
         if (document := documents[PolicyId(name)]) is not None
-        for row in grant_rows(document, documents)
+        for row in grant_rows(document, documents, roots[name])
     ]
     await connection.execute(statement("delete_search_grants"), list(names))
     if rows:

@@ -7,11 +7,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal, TypeAlias, assert_never
+from typing import Final, Literal, TypeAlias, assert_never
 
 from projections.search.keys import BOOLEAN, NULL, NUMBER, STRING
+from protocol.errors import RqlExpressionInvalid
 from protocol.rql.literals import resolved
 from protocol.rql.tree import And, Comparison, Empty, Exists, In, Not, Or, Property, Query, Relation
+
+PATTERN: Final = 512
+"""Characters of a pattern. A longer one takes seconds to be made ready, and hardly a value is that long."""
 
 Scalar: TypeAlias = str | int | float | bool | None
 Slot: TypeAlias = Scalar | tuple[Scalar, ...]
@@ -57,6 +61,8 @@ def _shape(query: Query, now: datetime, slots: list[Slot]) -> Shape:
     match query:
         case Comparison(relation, subject, value):
             found = resolved(value, now)
+            if relation in {"like", "ilike"} and len(str(found)) > PATTERN:
+                raise RqlExpressionInvalid(f"The pattern has {len(str(found))} characters; {PATTERN} are the limit.")
             slots.append(found)
             return Test(relation, subject, len(slots) - 1, _kind(found))
         case And(queries):

@@ -10,10 +10,11 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias, assert_never
 
-from sqlalchemy import ColumnElement, FromClause, any_, exists, false, not_, true
+from sqlalchemy import ColumnElement, FromClause, any_, exists, false, literal, not_, select, true
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.types import Text
 
@@ -37,8 +38,15 @@ from projections.search.keys import EMPTY, MANY, NULL, VALUE, path_key
 from projections.search.readers import Area, Areas, Array, Readers, Sight, Terms
 from projections.search.shapes import Group, Presence, Shape, Test
 from projections.search.tables import grants, keys, things
+from protocol.errors import RqlExpressionInvalid
 from protocol.pointers import Pointer
 from protocol.rql.tree import Property
+
+JOINED: Final = 6
+"""Semi-joins of one statement that may drive it."""
+
+EFFORT: Final = 600
+"""Tests, looks and ranges of keys in the statement of one filter: about 100 ms of composing, once."""
 
 OPEN_TO_ALL: Final = frozenset({("thingId",), ("_namespace",)})
 """Who may see anything of a thing may ask for these."""
@@ -52,10 +60,6 @@ class _Keyed:
     """Some key of the thing fulfils the test. Several of these joined by ``or`` are one semi-join."""
 
     test: KeyTest
-
-    def condition(self) -> Condition:
-        found = keys.alias()
-        return exists().where(found.c.thing_id == things.c.thing_id, self.test(found))
 
 
 _Part: TypeAlias = "_Keyed | Condition"
@@ -72,6 +76,10 @@ class Compiler:
         self.readers = readers
         self.parameters = parameters
         self._partly = partly
+        self._joins = 0
+        self._joining = True
+        self._effort = 0
+        self._filtering = False
         self._subject: ColumnElement[Any] = (
             parameters.bind(Text, lambda given: given.subjects[0])
             if alone
@@ -83,7 +91,7 @@ class Compiler:
         seen, areas = self.readers.candidates()
         parts = [self._sees(seen, self._has)]
         for terms, found in areas.items():
-            parts.append(every(self._when(terms, self._has), _Keyed(_within(found)).condition()))
+            parts.append(every(self._when(terms, self._has), self._key(_within(found))))
         if areas and self._partly:
             shown = shown_paths(self.readers).items()
             among_these = any_(self.parameters.bind(ARRAY(Text), lambda given: list(given.partly)))
@@ -92,8 +100,14 @@ class Compiler:
         return some(*parts)
 
     def condition(self, shape: Shape) -> Condition:
-        """Whether the filter holds; only meaningful together with ``candidate``."""
-        return _plain(self._visit(shape))
+        """Whether the filter holds; only meaningful together with ``candidate``.
+
+        Raises ``RqlExpressionInvalid`` for a filter that would take more than ``EFFORT``.
+        """
+        self._effort, self._filtering = 0, True
+        found = self._plain(self._visit(shape))
+        self._filtering = False
+        return found
 
     def readable(self, path: Pointer) -> Condition:
         """Whether the caller may read the value at the path; only meaningful together with ``candidate``."""
@@ -114,17 +128,22 @@ class Compiler:
         return test
 
     def _visit(self, shape: Shape) -> _Part:
+        if not isinstance(shape, Group):
+            self._spend(1)
         match shape:
             case Group("and", shapes):
-                return every(*map(_plain, self._all(shapes)))
+                return every(*map(self._plain, self._all(shapes)))
             case Group(logic, shapes):
-                either = _either([self._visit(inner) for inner in shapes])
-                return either if logic == "or" else not_(_plain(either))
+                with self._apart():
+                    either = self._either([self._visit(inner) for inner in shapes])
+                return either if logic == "or" else not_(self._plain(either))
             case Presence(asked, subject):
                 return self._exists(subject) if asked == "exists" else self._empty(subject)
             case Test(relation, subject):
                 found = self._compares(shape)
-                return every(_plain(self._exists(subject)), not_(_plain(found))) if relation == "ne" else found
+                return (
+                    every(self._plain(self._exists(subject)), not_(self._plain(found))) if relation == "ne" else found
+                )
             case _:
                 assert_never(shape)
 
@@ -138,6 +157,7 @@ class Compiler:
         bounds: dict[Property, list[Test]] = defaultdict(list)
         for shape in shapes:
             if isinstance(shape, Test) and _is_bound(shape):
+                self._spend(3)
                 bounds[shape.subject].append(shape)
             else:
                 yield self._visit(shape)
@@ -153,12 +173,13 @@ class Compiler:
         return self._found(self.readers.traces(subject), _within)
 
     def _empty(self, subject: Property) -> _Part:
-        absent = not_(_plain(self._exists(subject)))
         if subject.path in COLUMNS:
-            return absent
+            return not_(self._plain(self._exists(subject)))
         key = path_key(subject.path) + VALUE + EMPTY
-        objects = self._found(self.readers.empty_objects(subject), _within)
-        return some(absent, _plain(self._at(subject, lambda found: found.c.key == key)), _plain(objects))
+        with self._apart():
+            absent = not_(self._plain(self._exists(subject)))
+            objects = self._found(self.readers.empty_objects(subject), _within)
+            return some(absent, self._plain(self._at(subject, lambda found: found.c.key == key)), self._plain(objects))
 
     def _of_column(self, subject: Property, test: Condition) -> Condition:
         return test if subject.path in OPEN_TO_ALL else every(self.readable(subject.path), test)
@@ -175,9 +196,10 @@ class Compiler:
         """Some key passes the test for the areas of which the terms are met."""
         parts: list[_Part] = []
         for terms, where in areas.items():
+            self._spend(len(where))
             keyed, condition = _Keyed(test(where)), self._when(terms, self._has_in_sight)
-            parts.append(keyed if is_true(condition) else every(condition, keyed.condition()))
-        return _either(parts)
+            parts.append(keyed if is_true(condition) else every(condition, self._plain(keyed)))
+        return self._either(parts)
 
     def _when(self, terms: Terms, has: _Classes) -> Condition:
         return every(self._sees(terms.sight, has), *self._behind(terms.arrays, has))
@@ -187,11 +209,11 @@ class Compiler:
         closed: list[str] = []
         for array in arrays:
             if array.whole:
-                yield some(self._sees(array.whole, has), not_(_has_key([array.path + VALUE + MANY])))
+                yield some(self._sees(array.whole, has), not_(self._has_key([array.path + VALUE + MANY])))
             else:
                 closed.append(array.path + VALUE + MANY)
         if closed:
-            yield not_(_has_key(closed))
+            yield not_(self._has_key(closed))
 
     def _sees(self, sight: Sight, has: _Classes) -> Condition:
         parts = [every(has(layer.by), *([not_(self._has(layer.against))] if layer.against else [])) for layer in sight]
@@ -211,7 +233,52 @@ class Compiler:
             every(among(given.c["class"], names), some(*map(_covers, scope)) if scope else true())
             for scope, names in scoped.items()
         ]
-        return exists().where(given.c.policy_id == things.c.policy_id, given.c.subject == self._subject, some(*parts))
+        return self._look(given.c.policy_id == things.c.policy_id, given.c.subject == self._subject, some(*parts))
+
+    def _plain(self, part: _Part) -> Condition:
+        return self._key(part.test) if isinstance(part, _Keyed) else part
+
+    def _either(self, parts: Sequence[_Part]) -> _Part:
+        tests = [part.test for part in parts if isinstance(part, _Keyed)]
+        rest = [part for part in parts if not isinstance(part, _Keyed)]
+        keyed = _Keyed(lambda found: some(*(test(found) for test in tests)))
+        if not rest:
+            return keyed if tests else false()
+        return some(*rest, *([self._plain(keyed)] if tests else []))
+
+    def _has_key(self, names: Sequence[str]) -> Condition:
+        return self._key(lambda found: among(found.c.key, names))
+
+    def _key(self, test: KeyTest) -> Condition:
+        found = keys.alias()
+        return self._look(found.c.thing_id == things.c.thing_id, test(found))
+
+    def _look(self, *conditions: Condition) -> Condition:
+        """Whether there is a row. The database joins the first of these in the best order, and looks up the others.
+
+        To find the best order of very many joins takes it minutes.
+        """
+        self._spend(1)
+        self._joins += self._joining
+        if self._joins <= JOINED or not self._joining:
+            return exists().where(*conditions)
+        return select(literal(1)).where(*conditions).limit(1).scalar_subquery().is_not(None)
+
+    @contextmanager
+    def _apart(self) -> Iterator[None]:
+        """Where one of several conditions is enough, the database joins nothing."""
+        was, self._joining = self._joining, False
+        yield
+        self._joining = was
+
+    def _spend(self, effort: int) -> None:
+        self._effort += effort
+        if self._filtering and self._effort > EFFORT:
+            raise RqlExpressionInvalid(
+                "The filter asks too much at once.",
+                f"It takes more than {EFFORT} looks at what a thing has and who may read it. Use fewer properties, "
+                "or in(...) instead of many eq(...).",
+            )
 
 
 def in_namespaces(count: int, parameters: Parameters) -> Condition:
@@ -237,23 +304,6 @@ def _is_bound(test: Test) -> bool:
         and test.subject.path not in COLUMNS
         and not test.subject.any_feature
     )
-
-
-def _has_key(names: Sequence[str]) -> Condition:
-    return _Keyed(lambda found: among(found.c.key, names)).condition()
-
-
-def _plain(part: _Part) -> Condition:
-    return part.condition() if isinstance(part, _Keyed) else part
-
-
-def _either(parts: Sequence[_Part]) -> _Part:
-    tests = [part.test for part in parts if isinstance(part, _Keyed)]
-    rest = [part for part in parts if not isinstance(part, _Keyed)]
-    keyed = _Keyed(lambda found: some(*(test(found) for test in tests)))
-    if not rest:
-        return keyed if tests else false()
-    return some(*rest, *([keyed.condition()] if tests else []))
 
 
 def _within(areas: Iterable[Area]) -> KeyTest:

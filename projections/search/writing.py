@@ -27,8 +27,16 @@ class KeyChanges:
 
     async def write(self, connection: Connection) -> None:
         """Write it all."""
+        await self.write_keys(connection)
+        await self.write_counts(connection)
+
+    async def write_keys(self, connection: Connection) -> None:
+        """Write the keys, not the counts."""
         await write_rows(connection, "delete_search_keys", self.gone)
         await write_rows(connection, "insert_search_keys", sorted(self.come))
+
+    async def write_counts(self, connection: Connection) -> None:
+        """Write by how much the counts of paths change."""
         paths = {path: more for path, more in self.paths.items() if more}
         if paths:
             await connection.execute(statement("count_search_paths"), list(paths), list(paths.values()))

@@ -119,7 +119,7 @@ def _counting(document: JsonObject, policies: Policies, roots: Iterable[PolicyId
     for root in roots:
         other = policies.get(root)
         if other is not None and root != own_id:
-            entries.extend(_implicit(other, f"nsimported-{root}-", policies))
+            entries.extend(_implicit(other, f"nsimported-{root}-"))
     return entries
 
 
@@ -130,11 +130,14 @@ def _imported(document: JsonObject, policies: Policies) -> list[Entry]:
     return list(_resolved(document, _Work(policies), depth=0, seen=frozenset()))
 
 
-def _implicit(other: JsonObject, prefix: str, policies: Policies) -> list[Entry]:
-    """The implicit entries of a root policy itself, references filled in; none if these are too much."""
-    work, imports = _Work(policies), imports_of(other)
+def _implicit(other: JsonObject, prefix: str) -> list[Entry]:
+    """The implicit entries of a root policy, references to other entries of it filled in; none if these are too much.
+
+    What the root policy imports does not count.
+    """
+    work, own = _Work({}), read_entries(other)
     try:
-        entries = [_filled(entry, imports, work, read_entries(other)) for entry in read_entries(other).values()]
+        entries = [_filled(entry, {}, work, own) for entry in own.values()]
     except _TooMuch:
         return []
     return [

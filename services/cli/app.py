@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import typer
 
+from services.cli.aggregate import aggregate
 from services.cli.deadlines import deadlines
 from services.cli.demo import demo
 from services.cli.events import events
@@ -32,6 +33,7 @@ app.add_typer(things, name="thing", epilog=EPILOG)
 app.add_typer(policies, name="policy", epilog=EPILOG)
 app.command("rebuild", epilog=EPILOG)(rebuild)
 app.command("search", epilog=EPILOG)(search)
+app.command("aggregate", epilog=EPILOG)(aggregate)
 app.add_typer(search_index, name="search-index", epilog=EPILOG)
 app.command("deadlines", epilog=EPILOG)(deadlines)
 app.command("status", epilog=EPILOG)(status)

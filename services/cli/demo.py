@@ -1,4 +1,4 @@
-"""``twinlog demo``: real airports and a real year of temperatures through a Twinlog of its own."""
+"""``twinlog demo``: real airports, a real year of temperatures and expiring access, on a Twinlog of its own."""
 
 from __future__ import annotations
 
@@ -23,7 +23,8 @@ def demo(
     """Show everything at work: 3 376 airports over HTTP, 17 518 temperatures over RabbitMQ, counts that agree.
 
     It runs a Twinlog of its own on the folder `demo` in TWINLOG_HOME. It can be interrupted at any moment and started
-    again: every reading is stored once. Exit code 1 when the counts do not agree.
+    again: every reading is stored once. At the end two applications are told that their access ends, in seconds instead
+    of hours. Exit code 1 when the counts do not agree or an access does not end as it should.
     """
     try:
         agrees = run(_demo(Part(airports=airports, readings=readings)))
@@ -32,7 +33,7 @@ def demo(
             typer.echo("Interrupted. Start it again: it goes on where it stopped.", err=True)
         raise
     if not agrees:
-        fail("The counts do not agree.")
+        fail("The demonstration did not come out as it should; see above.")
 
 
 async def _demo(part: Part) -> bool:
@@ -42,7 +43,7 @@ async def _demo(part: Part) -> bool:
     out.print(f"Starting a Twinlog of the demonstration's own in {_short(home)} …")
     try:
         async with running_service(home) as endpoints:
-            return await demonstrate(endpoints, chosen, part, out)
+            return await demonstrate(endpoints, chosen, home, part, out)
     except DemoFailedError as error:
         fail(str(error), Exit.UNREACHED)
 

@@ -20,11 +20,11 @@ from protocol.json import dump
 from protocol.pointers import text
 from protocol.policies.resolve import policies_imported
 from protocol.policies.state import PolicyState
-from services.cli.connection import Log, open_log
+from services.cli.connection import Log, open_log, settings
 from services.cli.exits import Exit, fail
 from services.cli.printing import console
 from services.cli.running import run
-from services.core import now
+from services.core import now, rules_of
 
 policies = typer.Typer(no_args_is_help=True, help="Look into policies, straight from the log.")
 
@@ -89,7 +89,8 @@ async def _explain(
 
 
 async def _context(log: Log, policy_id: PolicyId, subjects: tuple[str, ...]) -> Context:
-    """The policy as it is now, with everything that it imports."""
+    """The policy as it is now, with everything that it imports, and the root policies that count for it."""
+    limits = rules_of(settings())
     policies = {policy_id: await _state(log, policy_id)}
     while True:
         documents = {
@@ -97,8 +98,9 @@ async def _context(log: Log, policy_id: PolicyId, subjects: tuple[str, ...]) -> 
         }
         document = documents[policy_id]
         wanted = frozenset() if document is None else policies_imported(document, documents)
+        wanted |= frozenset(limits.roots_of(policy_id)) - policies.keys()
         if not wanted:
-            return Context(now=now(), subjects=subjects, policies=policies)
+            return Context(now=now(), subjects=subjects, policies=policies, limits=limits)
         for each in wanted:
             policies[each] = await _state(log, each)
 

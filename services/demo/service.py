@@ -19,6 +19,7 @@ from typing import Final
 
 import aiohttp
 
+from services.demo.issuer import service_environment
 from services.endpoints import Endpoints, read_endpoints
 
 READY_WITHIN_SECONDS: Final = 120.0
@@ -67,6 +68,7 @@ async def _start(home: Path, lock: int) -> asyncio.subprocess.Process:
     try:
         return await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "services.cli", "serve", "--home", str(home), "--port", "0"),
+            env=service_environment(home),
             stdout=log,
             stderr=log,
             start_new_session=True,

@@ -1,4 +1,4 @@
-"""The story of ``twinlog demo``: airports over HTTP, a year of temperatures over RabbitMQ, and what came of them."""
+"""The story of ``twinlog demo``: airports over HTTP, a year of temperatures over RabbitMQ, and access that ends."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import base64
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
+from pathlib import Path
 from time import time
 from typing import Final
 from urllib.parse import urlsplit
@@ -18,8 +19,10 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 from eventstore.events import StreamName
 from eventstore.pool import create_pool
 from eventstore.postgres import PostgresEventStore
+from services.demo.access import visit
 from services.demo.devices import Audience, listening, publish_readings
 from services.demo.fleet import create_twins, read_twin
+from services.demo.issuer import keep_issuer
 from services.demo.readings import STATIONS, Reading, Station, airports, readings
 from services.demo.service import DemoFailedError
 from services.demo.summary import Outcome, print_summary, print_twin
@@ -55,8 +58,8 @@ class Stored:
         return sum(self.revisions[station.thing_id] - 1 for station in STATIONS)
 
 
-async def demonstrate(endpoints: Endpoints, settings: Settings, part: Part, out: Console) -> bool:
-    """Tell the whole story on one service; whether all counts agree. Raises ``DemoFailedError``."""
+async def demonstrate(endpoints: Endpoints, settings: Settings, home: Path, part: Part, out: Console) -> bool:
+    """Tell the whole story on the service of ``home``; whether it came out right. Raises ``DemoFailedError``."""
     if endpoints.amqp_url is None or endpoints.http_url is None:
         raise DemoFailedError("The demonstration needs RabbitMQ. Install rabbitmq-server or set TWINLOG_AMQP_URL.")
     async with http_session(endpoints.http_url) as session, await create_pool(endpoints.database_url, size=2) as pool:
@@ -69,7 +72,10 @@ async def demonstrate(endpoints: Endpoints, settings: Settings, part: Part, out:
             twin = await read_twin(session, station.thing_id)
             history = await store.read_stream(_stream(station), after_revision=int(twin["_revision"]) - 5)
             print_twin(out, twin, history)
-    return outcome.agrees
+        visited = await visit(session, endpoints.amqp_url, settings.amqp_announcements, keep_issuer(home), out)
+        if not visited:
+            out.print("The access of the two applications did not end as it should.", style="bold red")
+    return outcome.agrees and visited
 
 
 def _subjects(endpoints: Endpoints, settings: Settings) -> tuple[str, str]:

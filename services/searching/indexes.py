@@ -15,7 +15,7 @@ from typing import Final
 from eventstore.events import Appended, Commit, NewEvent, RecordedEvent, StreamAppend, StreamName
 from eventstore.store import EventStore, Selection
 from projections.search.fields import EVERYTHING, Fields, restore_fields
-from projections.search.standings import IndexStanding, index_standings
+from projections.search.progress import IndexProgress, index_progress
 from projections.statements import Pool
 from protocol.errors import SearchNamespacesInvalid
 from protocol.json import JsonObject, dump, parse
@@ -67,8 +67,8 @@ class SearchIndexes:
     async def read(self, namespace: str) -> SearchIndex:
         """The index of one namespace; one that was never set has everything."""
         last = await self._last(namespace)
-        (standing,) = await index_standings(self._pool, [namespace])
-        return _joined(last, standing)
+        (progress,) = await index_progress(self._pool, [namespace])
+        return _joined(last, progress)
 
     async def listed(self) -> list[SearchIndex]:
         """Every index that was ever set, by namespace."""
@@ -77,8 +77,8 @@ class SearchIndexes:
             for event in page:
                 if event.path == SEARCH_INDEX:
                     last[event.stream.removeprefix(NAMESPACES)] = event
-        standings = await index_standings(self._pool, sorted(last))
-        return [_joined(last[standing.namespace], standing) for standing in standings]
+        found = await index_progress(self._pool, sorted(last))
+        return [_joined(last[progress.namespace], progress) for progress in found]
 
     async def put(self, namespace: str, fields: Fields, *, by: str, correlation_id: str | None = None) -> None:
         """Have these fields indexed, durable on return. What is so already is left alone."""
@@ -121,20 +121,20 @@ def _fields(last: RecordedEvent | None) -> Fields:
     return EVERYTHING if last is None or last.value is None else restore_fields(last.value)
 
 
-def _joined(last: RecordedEvent | None, standing: IndexStanding) -> SearchIndex:
+def _joined(last: RecordedEvent | None, progress: IndexProgress) -> SearchIndex:
     headers = {} if last is None else parse(last.headers)
     by = headers.get("ditto-originator") if isinstance(headers, dict) else None
     position = 0 if last is None else last.position
     return SearchIndex(
-        namespace=standing.namespace,
+        namespace=progress.namespace,
         fields=_fields(last),
         changed_at=None if last is None else last.recorded_at,
         changed_by=str(by) if by is not None else None,
         position=position,
-        usable=standing.usable,
-        complete=standing.position >= position and not standing.unfinished,
-        done=standing.done,
-        total=standing.total,
+        usable=progress.usable,
+        complete=progress.position >= position and not progress.unfinished,
+        done=progress.done,
+        total=progress.total,
     )
 
 

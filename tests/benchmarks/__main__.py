@@ -10,7 +10,8 @@ import contextlib
 import signal
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 from urllib.parse import urlsplit
@@ -44,15 +45,23 @@ def main(
 ) -> None:
     """Measure Twinlog beside the bare libraries and print the ratios."""
     chosen = tuple(only or PATHS)
-    measures, fleets = uvloop.run(_measure(chosen, rounds, things or search.SIZES))
+    keep = partial(_write, json)
+    measures, fleets = uvloop.run(_measure(chosen, rounds, things or search.SIZES, keep))
     Console(width=WIDTH if not sys.stdout.isatty() else None).print(report(measures))
-    if json is not None:
-        figures = [measure.to_json() for measure in measures] + [fleet.to_json() for fleet in fleets]
-        json.write_bytes(orjson.dumps(figures, option=orjson.OPT_INDENT_2))
+    keep([*measures, *fleets])
+
+
+def _write(file: Path | None, measured: Sequence[Measure | search.Fleet]) -> None:
+    """Every figure as JSON; of fleets, which may take long, also what there is so far."""
+    if file is not None:
+        file.write_bytes(orjson.dumps([each.to_json() for each in measured], option=orjson.OPT_INDENT_2))
 
 
 async def _measure(
-    chosen: tuple[str, ...], rounds: int, sizes: Sequence[int]
+    chosen: tuple[str, ...],
+    rounds: int,
+    sizes: Sequence[int],
+    keep: Callable[[Sequence[Measure | search.Fleet]], None],
 ) -> tuple[list[Measure], list[search.Fleet]]:
     task = asyncio.current_task()
     assert task is not None
@@ -70,7 +79,7 @@ async def _measure(
             measures += await scale.measure(home, server.url, amqp_url, _tell)
     if "search" in chosen:
         async with _servers() as (home, server, _):
-            found, fleets = await search.measure(home, server, sizes, rounds, _tell)
+            found, fleets = await search.measure(home, server, sizes, rounds, _tell, keep)
             measures += found
     if "enforcement" in chosen:
         async with _servers() as (home, server, amqp_url):

@@ -76,12 +76,20 @@ class Fleet:
 
 
 async def measure(
-    home: Path, server: EmbeddedPostgres, sizes: Sequence[int], rounds: int, tell: Tell
+    home: Path,
+    server: EmbeddedPostgres,
+    sizes: Sequence[int],
+    rounds: int,
+    tell: Tell,
+    keep: Callable[[Sequence[Fleet]], None] = lambda _: None,
 ) -> tuple[list[Measure], list[Fleet]]:
-    """Build each fleet in a database of its own and ask it; the yardsticks are those of the largest up to 100 000."""
-    fleets = []
+    """Build each fleet in a database of its own and ask it; ``keep`` is called with all so far after each.
+
+    The yardsticks are those of 100 000 things.
+    """
+    fleets: list[Fleet] = []
     for size in sizes:
-        kinds: tuple[Policies, ...] = ("own", "shared")
+        kinds: tuple[Policies, ...] = ("shared", "own")
         for policies in kinds:
             fleet = Fleet(things=size, policies=policies)
             name = f"search_{size}_{policies}"
@@ -95,7 +103,7 @@ async def measure(
                 await _press(fleet, service, server.url_of(name), rounds, tell)
                 await _change(fleet, service, tell)
             fleets.append(fleet)
-            tell(f"{fleet}")
+            keep(fleets)
     return [each for fleet in fleets if fleet.things == 100_000 for each in _measures(fleet)], fleets
 
 

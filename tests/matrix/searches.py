@@ -79,9 +79,37 @@ def _counts(oracle: Oracle, route: str, method: str) -> Iterator[Cell]:
         yield _cell(oracle, route, method, {"filter": text}, sum(map(matches, everything)))
 
 
+def _aggregates(oracle: Oracle, route: str, method: str) -> Iterator[Cell]:
+    """Groups of things by what is seen of them; what is not seen is in nobody's sum."""
+    everything = found_by(oracle)
+    for path in (COLOR, ("definition",), ("features", "lamp", "properties", "secret", "key")):
+        groups: dict[object, list[Document]] = {}
+        for thing in everything:
+            value = at(thing, path)
+            groups.setdefault(None if value is NOTHING else value, []).append(thing)
+        ordered = sorted(groups.items(), key=lambda group: (-len(group[1]), group[0] is not None))
+        name = "/".join(path)
+        items = [{"group": {name: value}, "values": _computed(things)} for value, things in ordered]
+        yield _cell(oracle, route, method, {"group": name, "select": SELECT}, {"items": items, "complete": True})
+    body = {"items": [{"group": {}, "values": _computed(everything)}], "complete": True}
+    yield _cell(oracle, route, method, {"select": SELECT}, body)
+    for text, matches in FILTERS.items():
+        counted = [{"group": {}, "values": {"count": sum(map(matches, everything))}}]
+        yield _cell(oracle, route, method, {"filter": text}, {"items": counted, "complete": True})
+
+
+SELECT: Final = "count,sum(attributes/secret/pin),avg(attributes/secret/pin),max(attributes/secret/pin)"
+
+
+def _computed(things: list[Document]) -> Document:
+    pins = [pin for thing in things if (pin := at(thing, PIN)) is not NOTHING]
+    sums = (sum(pins), sum(pins) / len(pins), max(pins)) if pins else (None, None, None)
+    return dict(zip(SELECT.split(","), (len(things), *sums), strict=True))
+
+
 def _cell(oracle: Oracle, route: str, method: str, parameters: dict[str, str], value: Any) -> Cell:  # noqa: ANN401 - JSON
     expected = Expected(200, value=value) if oracle.role.subjects else UNAUTHENTICATED
-    if isinstance(value, dict):
+    if isinstance(value, dict) and "complete" not in value:
         parameters = {"option": "size(200)", **parameters}
         parameters["option"] += "" if "size" in parameters["option"] else ",size(200)"
     text = urlencode(parameters, quote_via=quote)
@@ -90,8 +118,20 @@ def _cell(oracle: Oracle, route: str, method: str, parameters: dict[str, str], v
     return Cell(route=route, method=method, url=route, form=text, expected=expected)
 
 
+def _search_index(oracle: Oracle, route: str, method: str) -> Iterator[Cell]:
+    """What can be searched is for whoever runs the service to say; what is said here is so already."""
+    del oracle
+    url, body = route.replace("{}", "farm.one"), {"fields": "all"} if method == "PUT" else NOTHING
+    common: dict[str, Any] = {"route": route, "method": method, "url": url, "body": body}
+    yield Cell(**common, expected=UNAUTHENTICATED)
+    told = {"namespace": "farm.one", "fields": "all", "state": "complete"}
+    yield Cell(**common, expected=Expected(200, value=told), operator=True)
+
+
 SEARCHES: Final[dict[str, Callable[[Oracle, str, str], Iterator[Cell]]]] = {
     "/api/2/search/things": _pages,
     "/api/2/search/things/count": _counts,
+    "/api/2/search/things/aggregate": _aggregates,
+    "/api/2/namespaces/{}/search-index": _search_index,
 }
 """By row of the routing table."""

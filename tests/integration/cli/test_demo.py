@@ -42,10 +42,22 @@ async def test_the_demonstration_agrees_with_itself_also_when_interrupted_killed
         assert fresh is None or f"({fresh} of them in this run)" in whole.text
         assert '"thingId": "org.twinlog.demo:station-SEA"' in whole.text
         assert "last events of org.twinlog.demo:station-SFO" in whole.text
+        told = [line.partition(" s  ")[2] for line in whole.text.partition("Access that ends")[2].splitlines()]
+        assert [line for line in told if line] == [
+            *(line for line in told if line.startswith("surveyor and tourist may read")),
+            *(line for line in told if line.startswith("announced over RabbitMQ: the access of")),
+            "surveyor extends its access by an hour, in time: 204",
+            "tourist does nothing",
+            "tourist reads again: 401, Your access has expired.",
+            "surveyor reads again: 200",
+            "somebody who never had access: 404, as if there were nothing",
+        ]
+        assert len([line for line in told if line]) == 8
 
     listed = await demo("events", "list", "--namespace", "org.twinlog.demo", "--type", "modified", "--json")
     assert len({line["commandId"] for line in listed.lines}) == len(listed.lines) == 1_500
     assert not (demo.home / "demo" / "endpoints.json").exists()
+    assert (demo.home / "demo" / "issuer.pem").stat().st_mode & 0o777 == 0o600
 
 
 async def test_a_demonstration_without_a_broker_says_what_it_needs(twinlog: Twinlog) -> None:

@@ -1,9 +1,15 @@
 import getpass
+import signal
 
 import orjson
 import pytest
 
-from tests.integration.cli.program import Twinlog
+from eventstore.events import Commit, NewEvent, StreamAppend, StreamName
+from eventstore.pool import create_pool
+from eventstore.postgres import PostgresEventStore
+from projections.search.progress import index_progress
+from tests.integration.cli.conftest import FIRST_DAY
+from tests.integration.cli.program import Twinlog, end, eventually, said
 from tests.integration.cli.test_serving import put
 
 pytestmark = pytest.mark.timeout(300)  # many processes, each of which takes seconds to start
@@ -44,3 +50,38 @@ async def test_what_cannot_be_indexed_is_said_in_a_sentence(twinlog: Twinlog) ->
         ended = await twinlog("search-index", *arguments)
         assert (ended.code, ended.out) == (2, b"")
         assert "Traceback" not in ended.err
+
+
+THINGS = 4_000
+
+
+async def test_a_service_that_was_killed_goes_on_where_it_was(
+    twinlog: Twinlog, store: PostgresEventStore, database_url: str
+) -> None:
+    value = orjson.dumps({"attributes": {f"a{number}": number for number in range(20)}})
+    born = NewEvent(type="created", path="/", value=value, headers=b"{}")
+    streams = [StreamName(f"thing:farm.one:t{number:05}") for number in range(THINGS)]
+    appends = [StreamAppend(stream=stream, expected_revision=0, events=(born,)) for stream in streams]
+    await store.append([Commit(appends=(append,)) for append in appends], recorded_at=FIRST_DAY)
+    async with await create_pool(database_url, size=1) as pool:
+
+        async def done() -> int:
+            (found,) = await index_progress(pool, ["farm.one"])
+            return found.done
+
+        async def begun() -> bool:
+            return await done() > 0
+
+        killed = await twinlog.start("serve", "--port", "0")
+        await said(killed, b"Twinlog is ready")
+        assert (await twinlog("search-index", "set", "farm.one", "attributes/a1")).code == 0
+        await eventually(begun)
+        await end(killed, signal.SIGKILL)
+        reached = await done()
+        assert 0 < reached < THINGS
+        async with twinlog.serving():
+            assert await done() in {0, *range(reached, THINGS)}
+            finished = await twinlog("search-index", "set", "farm.one", "attributes/a1", "--wait", "--json")
+            assert finished.lines[0]["state"] == "complete"
+            check = await twinlog("rebuild", "search", "--check")
+        assert check.code == 0, check.text

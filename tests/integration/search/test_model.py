@@ -10,13 +10,15 @@ from eventstore.pool import Pool
 from eventstore.postgres import PostgresEventStore
 from projections.rebuild import Rebuild, RebuildOptions
 from projections.runner import ProjectionRunner
+from projections.search.aggregates import Aggregates
+from projections.search.binding import Given
 from projections.search.keys import changed_keys, number_text
 from projections.search.projection import SearchProjection
 from projections.statements import Connection
 from protocol.json import JsonObject
 from tests.integration.projections.fleet import Fleet, reached, running
 from tests.integration.projections.sql import WRITES
-from tests.integration.search.searched import ALICE, OPEN, OPEN_POLICY, Searched, entry, policy
+from tests.integration.search.searched import ALICE, OPEN, OPEN_POLICY, Searched, entry, policy, prop, question
 
 
 async def written(searched: Searched, *changes: tuple[str, str, str, object]) -> dict[str, int]:
@@ -131,6 +133,44 @@ async def test_order_gives_nothing_away_of_what_is_hidden(searched: Searched) ->
         assert await searched.find(sort=sort) == [f"farm:{n}" for n in range(5)]
 
 
+async def test_an_array_that_is_hidden_as_a_whole_gives_no_order(searched: Searched) -> None:
+    shown = entry(ALICE, read=["/"], hide=["/attributes/list/secret"])
+    await searched.policy(policy(OPEN, shown))
+    await searched.things(
+        {"thingId": "farm:a", "attributes": {"list": {"v": 5}}},
+        {"thingId": "farm:b", "attributes": {"list": [{"v": 1}]}},
+        {"thingId": "farm:c", "attributes": {"list": {"v": 3}}},
+    )
+    assert await searched.find("exists(attributes/list/v)") == ["farm:a", "farm:c"]
+    assert await searched.find(sort="+attributes/list/v") == ["farm:b", "farm:c", "farm:a"]
+    assert await searched.find(sort="-attributes/list/v,+_revision") == ["farm:a", "farm:c", "farm:b"]
+
+
+async def test_an_empty_object_is_seen_although_something_below_it_would_be_hidden(searched: Searched) -> None:
+    shown = entry(ALICE, read=["/"], hide=["/attributes/o/secret", "/features/f/properties/secret"])
+    await searched.policy(policy(OPEN, shown))
+    empties: tuple[object, ...] = ({}, [], None, "", {"secret": 1})
+    await searched.things(
+        *({"thingId": f"farm:{n}", "attributes": {"o": value}} for n, value in enumerate(empties)),
+        {"thingId": "farm:f", "features": {"f": {"properties": {}}}},
+    )
+    assert await searched.find("exists(attributes/o)") == ["farm:0"]
+    assert await searched.find("not(empty(attributes/o))") == []
+    for rql in ("exists(features/f/properties)", "exists(features/*/properties)"):
+        assert await searched.find(rql) == ["farm:f"]
+
+
+async def test_what_a_caller_may_read_is_looked_up_again_only_when_it_has_changed(searched: Searched) -> None:
+    await searched.policy(policy(OPEN, entry(ALICE, read=["/attributes/a"])))
+    await searched.things({"thingId": "farm:a", "attributes": {"a": 1, "b": 1}})
+    assert await searched.find("exists(attributes/b)") == []
+    for paths in (["/attributes/b"], ["/attributes/a"], ["/"], ["/attributes/a"]):
+        resources = {f"thing:{path}": {"grant": ["READ"], "revoke": []} for path in paths}
+        await searched.apply((f"policy:{OPEN}", "modified", "/entries/e0/resources", resources))
+        found = await searched.find("exists(attributes/b)")
+        assert found == (["farm:a"] if paths[0] in {"/", "/attributes/b"} else []), paths
+
+
 async def test_metadata_is_as_hidden_as_what_it_is_about(searched: Searched) -> None:
     await searched.policy(policy(OPEN, entry(ALICE, read=["/"], hide=["/attributes/v"])))
     about = {"attributes": {"v": {"unit": "K"}, "w": {"unit": "K"}}}
@@ -169,6 +209,17 @@ async def test_hot_queries_follow_indexes(searched: Searched, shared: bool) -> N
         plan = await searched.plan(rql, sort)
         scans = [line for line in plan if "Seq Scan on search_things" in line or "Seq Scan on search_keys" in line]
         assert not scans, (rql, sort, plan)
+
+
+async def test_aggregates_of_few_hits_follow_indexes(searched: Searched) -> None:
+    await searched.policy(OPEN_POLICY)
+    await searched.things(*(_thing(number, f"farm:t{number}", shared=True) for number in range(3_000)))
+    await searched.pool.execute("VACUUM ANALYZE")
+    asked = Aggregates((prop("attributes/serial"),), (prop("features/*/properties/unit"), prop("attributes/n")))
+    for rql in ('eq(attributes/serial,"s77")', "and(gt(attributes/n,10),lt(attributes/n,12))"):
+        plan = await searched.reader.plan(question(rql), asked, Given(subjects=(ALICE,), most=101))
+        scans = [line for line in plan if "Seq Scan on search_things" in line or "Seq Scan on search_keys" in line]
+        assert not scans, (rql, plan)
 
 
 def _thing(number: int, name: str, shared: bool) -> JsonObject:

@@ -1,10 +1,10 @@
 """SQL and memory agree: random things, policies, callers and queries, against a slow reference.
 
-The reference cuts every thing down to what the caller may read and then asks ``protocol.rql.matching``, with ``ne``
-false where the property is absent. What differs by design is left out of what is generated:
+The reference cuts every thing down to what the caller may read. Then it asks ``protocol.rql.matching``, with ``ne``
+false where the property is absent, sorts, and counts and sums up in Python. What differs by design is left out of what
+is generated:
 
 * strings longer than the 950 bytes that are indexed, and ``ilike`` on letters whose cases are not one to one;
-* an empty object with a rule below it: it is shown, but search takes it for hidden;
 * ``_metadata``, which has rules of its own in views.
 """
 
@@ -20,8 +20,9 @@ from protocol.json import JsonObject
 from protocol.policies.resolve import resolve_policy
 from protocol.rql.matching import matches
 from protocol.rql.printing import print_query
-from protocol.rql.tree import And, Comparison, Empty, Exists, In, Not, Or, Property, Query, Relation
-from tests.integration.search.searched import NOW, Searched, entry, policy
+from protocol.rql.tree import And, Comparison, Empty, Exists, In, Not, Or, Query, Relation
+from tests.integration.search import reference
+from tests.integration.search.searched import NOW, Searched, entry, policy, prop
 
 SUBJECTS = ("s:a", "s:b")
 NAMES = ("x", "y")
@@ -30,16 +31,16 @@ scalars = st.sampled_from(
 )
 values = st.recursive(
     scalars,
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(NAMES), inner, min_size=1, max_size=2),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(NAMES), inner, max_size=2),
     max_leaves=5,
 )
-objects = st.dictionaries(st.sampled_from(NAMES), values, min_size=1, max_size=2)
-features = st.fixed_dictionaries({"properties": objects}, optional={"definition": st.just(["a:b:1", "c:d:2"])})
+objects = st.dictionaries(st.sampled_from(NAMES), values, max_size=2)
+features = st.fixed_dictionaries({}, optional={"properties": objects, "definition": st.just(["a:b:1", "c:d:2"])})
 things = st.fixed_dictionaries(
     {},
     optional={
         "attributes": objects,
-        "features": st.dictionaries(st.sampled_from(("f", "g")), features, min_size=1, max_size=2),
+        "features": st.dictionaries(st.sampled_from(("f", "g")), features, max_size=2),
         "definition": st.just("a:b:1"),
     },
 )
@@ -52,7 +53,15 @@ paths = st.one_of(
     ),
     st.sampled_from(["definition", "thingId", "policyId", "_namespace", "_revision"]),
 )
-properties = paths.map(lambda path: Property(tuple(path.split("/"))))
+properties = paths.map(prop)
+single = st.one_of(
+    deep.map("attributes/{}".format),
+    st.builds("features/{}/properties/{}".format, st.sampled_from(("f", "g")), deep),
+    st.sampled_from(["definition", "thingId", "policyId", "_namespace", "_revision", "features/g/definition"]),
+)
+several = single | deep.map("features/*/properties/{}".format)
+sorts = st.lists(st.builds("{}{}".format, st.sampled_from("+-"), single), min_size=1, max_size=2).map(",".join)
+aggregates = st.tuples(st.lists(several, max_size=2), st.lists(several, max_size=2))
 asked = scalars | st.sampled_from(["n:t0", "m:t1", "p:0", "n", "a:b:1", "c:d:2"])
 patterns = st.text(alphabet="aAbB1%_*?", max_size=4)
 relations: st.SearchStrategy[Relation] = st.sampled_from(["eq", "ne", "gt", "ge", "lt", "le"])
@@ -94,12 +103,14 @@ def policies(draw: st.DrawFn) -> list[JsonObject]:
     return [first, second]
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     documents=st.lists(things, min_size=1, max_size=4),
     policies=policies(),
     by=st.lists(st.sampled_from(SUBJECTS), min_size=1, max_size=2, unique=True).map(tuple),
-    queries=st.lists(queries, min_size=4, max_size=8),
+    queries=st.lists(queries, min_size=3, max_size=6),
+    sorted_by=st.lists(st.tuples(sorts, st.integers(1, 3)), min_size=2, max_size=2),
+    aggregated=st.lists(aggregates, min_size=2, max_size=2),
 )
 async def test_search_finds_what_the_reference_finds(
     searched: Searched,
@@ -107,6 +118,8 @@ async def test_search_finds_what_the_reference_finds(
     policies: list[JsonObject],
     by: tuple[str, ...],
     queries: list[Query],
+    sorted_by: list[tuple[str, int]],
+    aggregated: list[tuple[list[str], list[str]]],
 ) -> None:
     await searched.clear()
     await searched.policy(*policies)
@@ -116,11 +129,29 @@ async def test_search_finds_what_the_reference_finds(
     ]
     await searched.things(*placed)
     shown = [seen for thing in placed if (seen := _shown(thing, policies, by)) is not None]
-    assert await searched.find(by=by) == sorted(str(seen["thingId"]) for seen in shown)
+    assert await searched.find(by=by) == reference.ids(shown)
     for query in queries:
-        expected = sorted(str(seen["thingId"]) for seen in shown if matches(query, seen, now=NOW, ne_absent=False))
-        assert await searched.find(query, by=by) == expected, print_query(query)
-        assert await searched.count(query, by=by) == len(expected), print_query(query)
+        found = [seen for seen in shown if matches(query, seen, now=NOW, ne_absent=False)]
+        assert await searched.find(query, by=by) == reference.ids(found), print_query(query)
+        assert await searched.count(query, by=by) == len(found), print_query(query)
+        for sort, size in sorted_by[:1]:
+            assert await _paged(searched, query, sort, size, by) == reference.in_order(found, sort), print_query(query)
+    for (sort, size), (groups, fields) in zip(sorted_by, aggregated, strict=True):
+        assert await _paged(searched, None, sort, size, by) == reference.in_order(shown, sort), sort
+        answered, complete = await searched.aggregate(groups=groups, fields=fields, by=by)
+        assert answered == reference.aggregated(shown, groups, fields), (groups, fields)
+        assert complete
+
+
+async def _paged(searched: Searched, query: Query | None, sort: str, size: int, by: tuple[str, ...]) -> list[str]:
+    """The hits of all pages, from cursor to cursor."""
+    seen: list[str] = []
+    page = await searched.page(query, by=by, sort=sort, size=size)
+    seen += page.thing_ids
+    while page.next is not None:
+        page = await searched.page(query, by=by, sort=sort, size=size, after=page.next)
+        seen += page.thing_ids
+    return seen
 
 
 def _shown(thing: JsonObject, policies: list[JsonObject], by: tuple[str, ...]) -> JsonObject | None:

@@ -13,8 +13,8 @@ from eventstore.postgres import PostgresEventStore
 from projections.rebuild import BehindCopyError, Rebuild, RebuildOptions
 from projections.runner import ProjectionRunner
 from projections.search.fields import Fields, of_paths
+from projections.search.progress import IndexProgress, index_progress
 from projections.search.projection import SearchProjection
-from projections.search.standings import IndexStanding, index_standings
 from protocol.streams import SEARCH_INDEX
 from tests.integration.projections.fleet import Change, Fleet, contents, reached, running, until
 from tests.integration.search.searched import OPEN, OPEN_POLICY
@@ -51,14 +51,14 @@ def small() -> SearchProjection:
     return SearchProjection(slice_things=5)
 
 
-async def standing(pool: Pool) -> IndexStanding:
-    (found,) = await index_standings(pool, ["farm"])
+async def progress(pool: Pool) -> IndexProgress:
+    (found,) = await index_progress(pool, ["farm"])
     return found
 
 
 async def complete(pool: Pool, position: int) -> None:
     async def there() -> bool:
-        found = await standing(pool)
+        found = await progress(pool)
         return found.position >= position and not found.unfinished
 
     await until(there)
@@ -66,7 +66,7 @@ async def complete(pool: Pool, position: int) -> None:
 
 async def begun(pool: Pool) -> None:
     async def there() -> bool:
-        return (await standing(pool)).done > 0
+        return (await progress(pool)).done > 0
 
     await until(there)
 
@@ -84,7 +84,7 @@ async def test_keys_are_made_anew_while_things_change(pool: Pool, store: Postgre
         event = (await fleet.change(wanted(ROOM)))[-1]
         await begun(pool)
         number = 0
-        while (await standing(pool)).unfinished:
+        while (await progress(pool)).unfinished:
             number += 1
             name = chance.choice(NAMES)
             changed = (f"thing:{name}", "modified", f"/attributes/{chance.choice(['room', 'n'])}", number)
@@ -103,12 +103,12 @@ async def test_another_owner_goes_on_where_the_last_one_was_stopped(
     async with running(ProjectionRunner(pool, store, small).run()):
         event = (await fleet.change(wanted(ROOM)))[-1]
         await begun(pool)
-    stopped = await standing(pool)
+    stopped = await progress(pool)
     assert stopped.unfinished
     assert 0 < stopped.done < stopped.total == len(NAMES)
     seen: list[int] = []
     async with running(ProjectionRunner(pool, store, small).run(), ProjectionRunner(pool, store, small).run()):
-        while (found := await standing(pool)).unfinished:
+        while (found := await progress(pool)).unfinished:
             seen.append(found.done)
             await asyncio.sleep(0)
         await complete(pool, event.position)
@@ -150,4 +150,15 @@ async def test_rows_that_still_wait_for_their_keys_are_not_compared(
         await Rebuild(pool, store, SearchProjection(), options=RebuildOptions(compare=True)).run()
     rebuilt = await Rebuild(pool, store, SearchProjection()).run()
     assert rebuilt.position == len(NAMES) + 2
-    assert not (await standing(pool)).unfinished
+    assert not (await progress(pool)).unfinished
+
+
+async def test_a_rebuild_writes_no_keys_that_an_index_to_come_leaves_out(
+    pool: Pool, store: PostgresEventStore, fleet: Fleet
+) -> None:
+    await fleet.change(wanted(of_paths([("features",)])))
+    await fleet.change(wanted(ROOM))
+    await Rebuild(pool, store, SearchProjection()).run()
+    assert await pool.fetchval("SELECT count(*) FROM search_keys") == len(NAMES)
+    pages = await pool.fetchval("SELECT pg_relation_size('search_keys') / current_setting('block_size')::bigint")
+    assert pages <= 3

@@ -130,3 +130,15 @@ def test_issuers_that_cannot_be_used_stop_the_start(monkeypatch: pytest.MonkeyPa
     monkeypatch.setenv("TWINLOG_OPENID_ISSUERS", issuers)
     with pytest.raises(SettingsInvalid, match="TWINLOG_OPENID_ISSUERS"):
         load_settings()
+
+
+def test_root_policies_are_listed_by_namespace(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TWINLOG_NAMESPACE_POLICIES", '{"farm.*":["ops:a","ops:b"],"*":["ops:c"]}')
+    assert load_settings().root_policies == (("farm.*", "ops:a"), ("farm.*", "ops:b"), ("*", "ops:c"))
+
+
+@pytest.mark.parametrize("given", ["{", "[]", '{"a b":["x:y"]}', '{"a.**":["x:y"]}', '{"a":["nope"]}', '{"a":"x:y"}'])
+def test_root_policies_that_cannot_be_meant_stop_the_start(monkeypatch: pytest.MonkeyPatch, given: str) -> None:
+    monkeypatch.setenv("TWINLOG_NAMESPACE_POLICIES", given)
+    with pytest.raises(SettingsInvalid, match="TWINLOG_NAMESPACE_POLICIES"):
+        load_settings()

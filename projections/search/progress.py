@@ -11,7 +11,7 @@ from projections.statements import Pool, statement
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class IndexStanding:
+class IndexProgress:
     """One namespace: the fields ``usable`` by searches right now, and of how many things the keys are ``done``.
 
     ``position`` is the place in the log that the search model has come to: what was set later is not begun.
@@ -25,12 +25,12 @@ class IndexStanding:
     total: int
 
 
-async def index_standings(pool: Pool, namespaces: Sequence[str]) -> list[IndexStanding]:
-    """The standing of each of the namespaces; raises ``StoreUnavailable``."""
+async def index_progress(pool: Pool, namespaces: Sequence[str]) -> list[IndexProgress]:
+    """How far each of the namespaces is; raises ``StoreUnavailable``."""
     with translated():
-        rows = await pool.fetch(statement("read_search_standings"), list(namespaces))
+        rows = await pool.fetch(statement("read_search_progress"), list(namespaces))
     return [
-        IndexStanding(
+        IndexProgress(
             namespace=row["namespace"],
             position=row["position"],
             usable=EVERYTHING if row["usable"] is None else restore_fields(row["usable"]),
