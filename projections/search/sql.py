@@ -90,14 +90,25 @@ class Compiler:
         """Whether the caller may see the thing at all."""
         seen, areas = self.readers.candidates()
         parts = [self._sees(seen, self._has)]
-        for terms, found in areas.items():
-            parts.append(every(self._when(terms, self._has), self._key(_within(found))))
         if areas and self._partly:
-            shown = shown_paths(self.readers).items()
-            among_these = any_(self.parameters.bind(ARRAY(Text), lambda given: list(given.partly)))
-            in_state = some(*(every(self._sees(sight, self._has), in_document(found)) for sight, found in shown))
-            parts.append(every(things.c.namespace == among_these, in_state))
+            parts.extend(self._seen_otherwise(areas))
+        else:
+            for terms, found in areas.items():
+                parts.append(every(self._when(terms, self._has), self._key(_within(found))))
         return some(*parts)
+
+    def _seen_otherwise(self, areas: Areas) -> Iterator[Condition]:
+        """What things need to have to be seen, asked of their documents where these have values without keys."""
+        partly = things.c.namespace == any_(self.parameters.bind(ARRAY(Text), lambda given: list(given.partly)))
+        ways: dict[Sight, list[Condition]] = defaultdict(list)
+        with self._apart():
+            for terms, found in areas.items():
+                behind = self._behind(terms.arrays, self._has)
+                ways[terms.sight].append(every(not_(partly), *behind, _one_key(_within(found))))
+        for sight, paths in shown_paths(self.readers).items():
+            ways[sight].append(every(partly, in_document(paths)))
+        for sight, found_ways in ways.items():
+            yield every(self._sees(sight, self._has), some(*found_ways))
 
     def condition(self, shape: Shape) -> Condition:
         """Whether the filter holds; only meaningful together with ``candidate``.
@@ -279,6 +290,13 @@ class Compiler:
                 f"It takes more than {EFFORT} looks at what a thing has and who may read it. Use fewer properties, "
                 "or in(...) instead of many eq(...).",
             )
+
+
+def _one_key(test: KeyTest) -> Condition:
+    """Whether the thing has such a key, looked up thing by thing: beside an ``or`` the database would read them all."""
+    found = keys.alias()
+    one = select(literal(1)).where(found.c.thing_id == things.c.thing_id, test(found)).limit(1)
+    return one.correlate(things).scalar_subquery().is_not(None)
 
 
 def in_namespaces(count: int, parameters: Parameters) -> Condition:
