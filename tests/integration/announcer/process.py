@@ -10,13 +10,15 @@ from contextlib import asynccontextmanager
 
 from tests.integration.announcer.stage import real_clock, stage
 
+READY = b"announcing\n"
+
 
 @asynccontextmanager
 async def announcer_process(database_url: str, amqp_url: str) -> AsyncIterator[asyncio.subprocess.Process]:
     """It is there until it is killed, at the end of the block at the latest."""
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", __name__, database_url, amqp_url, env=environment, stdout=asyncio.subprocess.DEVNULL
+        sys.executable, "-m", __name__, database_url, amqp_url, env=environment, stdout=asyncio.subprocess.PIPE
     )
     try:
         yield process
@@ -26,8 +28,17 @@ async def announcer_process(database_url: str, amqp_url: str) -> AsyncIterator[a
         await process.wait()
 
 
+async def at_work(process: asyncio.subprocess.Process) -> None:
+    """Return when the process announces; however slow the machine is, it gets that far."""
+    assert process.stdout is not None
+    while await process.stdout.readline() not in {READY, b""}:
+        pass
+
+
 async def main(database_url: str, amqp_url: str) -> None:
     async with stage(database_url, amqp_url, clock=real_clock, projecting=False) as service, service.announcing():
+        sys.stdout.write(READY.decode())
+        sys.stdout.flush()
         await asyncio.Event().wait()
 
 

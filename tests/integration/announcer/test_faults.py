@@ -14,7 +14,7 @@ from aio_pika.abc import AbstractIncomingMessage, AbstractQueue
 
 from protocol.json import JsonObject
 from tests.integration.amqp.harness import Field, background, field
-from tests.integration.announcer.process import announcer_process
+from tests.integration.announcer.process import announcer_process, at_work
 from tests.integration.announcer.stage import Clock, Stage, at, id_of, real_clock, stage, subject, until
 
 POLICIES = 40
@@ -79,8 +79,9 @@ async def test_killed_announcers_lose_nothing_and_tell_nothing_early_or_after_th
         async def kill_again_and_again() -> None:
             while True:
                 async with announcer_process(database_url, amqp_url) as process:
+                    await at_work(process)
                     with suppress(TimeoutError):
-                        await asyncio.wait_for(process.wait(), 1.0 + chance.random() * 1.5)
+                        await asyncio.wait_for(process.wait(), 0.1 + chance.random())
 
         async with background(kill_again_and_again()), background(kill_again_and_again()):
             await until(lambda: told_to(heard, len(due) * 3 // 4), "most are told", within=60)
