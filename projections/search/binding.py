@@ -63,6 +63,11 @@ class Statement:
     constant: tuple[Any, ...]
     makers: tuple[tuple[int, Maker], ...]
 
+    @property
+    def size(self) -> int:
+        """About how many bytes it takes to keep: names of classes can be more than the text."""
+        return len(self.text) + sum(64 * len(found) for found in self.constant if isinstance(found, list))
+
     def arguments(self, given: Given) -> list[Any]:
         """The arguments for one time."""
         arguments = list(self.constant)

@@ -42,7 +42,7 @@ SESSION: Final = {
 """Settings of the sessions in which the search model is asked."""
 
 REMEMBERED: Final = 8 << 20
-"""Characters of statements that are kept."""
+"""Bytes of statements that are kept, about."""
 
 
 class QueryTimeExceeded(Exception):
@@ -250,7 +250,7 @@ class SearchReader:
         statement = self._statements.get(key)
         if statement is None:
             statement = compose(readers, asked, shape, scopes=scopes, alone=alone, partly=partly)
-            self._statements.put(key, statement, len(statement.text))
+            self._statements.put(key, statement, statement.size)
         return statement, replace(given, slots=slots, partly=tuple(restrictions.usable), mark=restrictions.mark)
 
     @asynccontextmanager

@@ -38,12 +38,11 @@ class Effect:
 
 @dataclass(slots=True)
 class Verdict:
-    """The answer to a command that changes nothing; ``permitted`` tells a rule's refusal from a permission's."""
+    """The answer to a command that changes nothing."""
 
     pending: Pending
     answer: Answer
     seen: dict[StreamName, EntityState | None]
-    permitted: bool
 
 
 class Draft:
@@ -73,16 +72,15 @@ class Draft:
 
     def take(self, pending: Pending) -> tuple[StreamName, ...]:
         """Decide the command on what the earlier ones left; or name the streams to learn first and decide nothing."""
-        if pending.command_id is not None:
-            first = self._by_id.get((pending.stream, pending.command_id))
-            if first is not None:
-                first.repeats.append(pending)
-                return ()
+        first = None if pending.command_id is None else self._by_id.get((pending.stream, pending.command_id))
+        if first is not None and first.pending.auth.default_subject in pending.auth.subjects:
+            first.repeats.append(pending)
+            return ()
         state = self._states[pending.stream]
         around = self._surroundings.of(pending.command, state, pending.auth)
         if isinstance(around, tuple):
             return around
-        self._decide(pending, {pending.stream: state, **around.seen}, around.context)
+        self._decide(pending, {pending.stream: state, **around.seen}, around.context, first)
         return ()
 
     def missing(self, pending: Pending) -> tuple[StreamName, ...]:
@@ -110,14 +108,22 @@ class Draft:
         self._states.update(states)
         self._surroundings.forget()
 
-    def _decide(self, pending: Pending, seen: dict[StreamName, EntityState | None], context: Context) -> None:
+    def _decide(
+        self,
+        pending: Pending,
+        seen: dict[StreamName, EntityState | None],
+        context: Context,
+        first: Effect | None,
+    ) -> None:
+        """``first`` has the same command id and another caller: who may not do this must not hear that it was done."""
         state = seen[pending.stream]
-        may = False
         answer: Answer
         try:
             command, shown = permitted(pending.command, state, context)
-            may = True
             decision = decided(command, shown, context)
+            if decision.events and first is not None:
+                first.repeats.append(pending)
+                return
             if decision.events:
                 self._add(self._effect(pending, decision, seen))
                 return
@@ -128,7 +134,7 @@ class Draft:
             _log.exception("command_failed", extra={"entity_id": pending.command.entity_id})
             answer = InternalError("The command could not be executed.")
         built = not self._drafted.isdisjoint(seen)
-        (self.held if built else self.verdicts).append(Verdict(pending, answer, seen, may))
+        (self.held if built else self.verdicts).append(Verdict(pending, answer, seen))
 
     def _effect(self, pending: Pending, decision: Decision, seen: dict[StreamName, EntityState | None]) -> Effect:
         states = states_after(decision.events, seen, self.now)

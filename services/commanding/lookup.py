@@ -46,7 +46,7 @@ class Lookup:
             return
         if event is not None:
             self._remembered.add(event)
-            if verdict.permitted or originator_of(event) in pending.auth.subjects:
+            if originator_of(event) in pending.auth.subjects:
                 self._ledger.close(pending, answered_before(event), REPEATED)
                 return
         self._ledger.close(pending, verdict.answer)

@@ -9,9 +9,11 @@ headers.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Final
 
 from eventstore.events import Commit, NewEvent, RecordedEvent, StreamAppend, StreamName
+from protocol.enforcement.auth import AuthContext
 from protocol.entities import EntityState
 from protocol.json import MISSING, JsonObject, JsonValue, Missing, parse
 from protocol.signals import Event, Response, Verb
@@ -85,6 +87,14 @@ def headers_of(event: RecordedEvent) -> JsonObject:
 def originator_of(event: RecordedEvent) -> JsonValue:
     """The first subject of whoever caused the event."""
     return headers_of(event).get(ORIGINATOR)
+
+
+def told_to(answer: Response, originator: JsonValue, auth: AuthContext) -> Response:
+    """The answer to a command, for whoever repeats it: somebody else hears that it was done and not what came of it."""
+    if originator in auth.subjects:
+        return answer
+    headers = {name: value for name, value in answer.headers.items() if name != ETAG}
+    return replace(answer, value=MISSING, headers=headers)
 
 
 def answered_before(event: RecordedEvent, position: int | None = None) -> Response:

@@ -19,7 +19,7 @@ from services.commanding.ledger import Ledger, placed
 from services.commanding.limits import CommandingLimits
 from services.commanding.loading import States
 from services.commanding.pending import DONE, REPEATED, Pending
-from services.commanding.records import answered_before, originator_of
+from services.commanding.records import answered_before, originator_of, told_to
 from services.commanding.remembered import RememberedCommands
 from services.commanding.rules import foreseen, stream_name
 from services.commanding.states import NO_EPOCH
@@ -176,8 +176,9 @@ class Writer:
         for effect, position in zip(draft.effects, positions, strict=True):
             response = placed(effect.response, position)
             self._ledger.close(effect.pending, response, DONE)
+            originator = effect.pending.auth.default_subject
             for repeat in effect.repeats:
-                self._ledger.close(repeat, response, REPEATED)
+                self._ledger.close(repeat, told_to(response, originator, repeat.auth), REPEATED)
         for verdict in draft.held:
             self._conclude(verdict)
 
@@ -216,9 +217,9 @@ class Writer:
 
     def _answer_again(self, effect: Effect, event: RecordedEvent) -> None:
         self._remembered.add(event)
-        answer = answered_before(event)
+        answer, originator = answered_before(event), originator_of(event)
         for pending in (effect.pending, *effect.repeats):
-            self._ledger.close(pending, answer, REPEATED)
+            self._ledger.close(pending, told_to(answer, originator, pending.auth), REPEATED)
 
     def _conclude(self, verdict: Verdict) -> None:
         """Answer what changes nothing; a refused command with an id may have been executed before: the log knows."""

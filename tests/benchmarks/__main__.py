@@ -26,7 +26,7 @@ from eventstore.pool import create_pool
 from eventstore.postgres import PostgresEventStore
 from services.embedded.postgres import EmbeddedPostgres
 from services.embedded.rabbitmq import EmbeddedRabbitMQ
-from tests.benchmarks import announcer, enforcement, fleet, paths, scale, search
+from tests.benchmarks import announcer, assets, enforcement, fleet, paths, scale, search
 from tests.benchmarks.measures import Measure, report
 from tests.benchmarks.processes import twinlog
 
@@ -41,12 +41,17 @@ def main(
     things: Annotated[
         list[int] | None, typer.Option(help="Sizes of the fleets that are searched; repeatable. Default: 1000, 100000.")
     ] = None,
+    policies: Annotated[
+        list[assets.Policies] | None, typer.Option(help="Which fleets are searched; repeatable. Default: both.")
+    ] = None,
     json: Annotated[Path | None, typer.Option(help="Also write every figure to this file.")] = None,
 ) -> None:
     """Measure Twinlog beside the bare libraries and print the ratios."""
     chosen = tuple(only or PATHS)
     keep = partial(_write, json)
-    measures, fleets = uvloop.run(_measure(chosen, rounds, things or search.SIZES, keep))
+    measures, fleets = uvloop.run(
+        _measure(chosen, rounds, things or search.SIZES, policies or tuple(assets.Policies), keep)
+    )
     Console(width=WIDTH if not sys.stdout.isatty() else None).print(report(measures))
     keep([*measures, *fleets])
 
@@ -61,6 +66,7 @@ async def _measure(
     chosen: tuple[str, ...],
     rounds: int,
     sizes: Sequence[int],
+    kinds: Sequence[assets.Policies],
     keep: Callable[[Sequence[Measure | search.Fleet]], None],
 ) -> tuple[list[Measure], list[search.Fleet]]:
     task = asyncio.current_task()
@@ -79,7 +85,7 @@ async def _measure(
             measures += await scale.measure(home, server.url, amqp_url, _tell)
     if "search" in chosen:
         async with _servers() as (home, server, _):
-            found, fleets = await search.measure(home, server, sizes, rounds, _tell, keep)
+            found, fleets = await search.measure(home, server, sizes, kinds, rounds, _tell, keep)
             measures += found
     if "enforcement" in chosen:
         async with _servers() as (home, server, amqp_url):

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Final, Literal, TypeAlias
+from enum import StrEnum
+from typing import Final
 from urllib.parse import quote
 
 import orjson
@@ -14,8 +15,13 @@ from eventstore.events import Appended, Commit, NewEvent, StreamAppend, StreamNa
 from eventstore.store import EventStore
 from tests.benchmarks.fleet import SUBJECT, entries
 
-Policies: TypeAlias = Literal["own", "shared"]
-"""Whether each thing has a policy of its own, or all have the same."""
+
+class Policies(StrEnum):
+    """Whether all things have the same policy, or each has one of its own."""
+
+    SHARED = "shared"
+    OWN = "own"
+
 
 NAMESPACE: Final = "bench"
 SHARED: Final = f"{NAMESPACE}:everybody"
@@ -32,7 +38,7 @@ def asset(number: int, size: int, policies: Policies) -> dict[str, object]:
     """A thing of 17 values, about 600 bytes."""
     return {
         "thingId": thing_id(number),
-        "policyId": thing_id(number) if policies == "own" else SHARED,
+        "policyId": thing_id(number) if policies is Policies.OWN else SHARED,
         "attributes": {
             "serial": f"S-{number:07}",
             "room": f"r-{number % (size // TOGETHER)}",
@@ -76,11 +82,11 @@ async def _append(store: EventStore, group: list[Commit]) -> None:
 
 
 def _commits(size: int, policies: Policies, subjects: tuple[str, ...]) -> Iterator[Commit]:
-    if policies == "shared":
+    if policies is Policies.SHARED:
         yield Commit(appends=(_policy(SHARED, subjects),))
     for number in range(size):
         thing = _creation(f"thing:{thing_id(number)}", asset(number, size, policies))
-        yield Commit(appends=(thing, _policy(thing_id(number), subjects)) if policies == "own" else (thing,))
+        yield Commit(appends=(thing, _policy(thing_id(number), subjects)) if policies is Policies.OWN else (thing,))
 
 
 def _policy(policy_id: str, subjects: tuple[str, ...]) -> StreamAppend:

@@ -26,7 +26,7 @@ AT_MOST = 1.10
 """The cost with enforcement over the cost without, at most."""
 PATIENCE_SECONDS = 120.0
 FREE = "unenforced"
-KINDS: dict[str, Policies] = {FREE: "own", "own": "own", "shared": "shared"}
+KINDS: dict[str, Policies] = {FREE: Policies.OWN, "own": Policies.OWN, "shared": Policies.SHARED}
 WORDS = {"own": f"{THINGS:,} things, a policy each", "shared": f"{THINGS:,} things, one policy"}
 
 

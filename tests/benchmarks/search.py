@@ -79,6 +79,7 @@ async def measure(
     home: Path,
     server: EmbeddedPostgres,
     sizes: Sequence[int],
+    kinds: Sequence[Policies],
     rounds: int,
     tell: Tell,
     keep: Callable[[Sequence[Fleet]], None] = lambda _: None,
@@ -89,7 +90,6 @@ async def measure(
     """
     fleets: list[Fleet] = []
     for size in sizes:
-        kinds: tuple[Policies, ...] = ("shared", "own")
         for policies in kinds:
             fleet = Fleet(things=size, policies=policies)
             name = f"search_{size}_{policies}"
@@ -256,7 +256,7 @@ def _probe(port: int, seconds: float) -> dict[str, Any]:
 
 
 def _title(fleet: Fleet) -> str:
-    return f"search, {fleet.things:,} things, {'a policy each' if fleet.policies == 'own' else 'one policy'}"
+    return f"search, {fleet.things:,} things, {'a policy each' if fleet.policies is Policies.OWN else 'one policy'}"
 
 
 def _measures(fleet: Fleet) -> list[Measure]:

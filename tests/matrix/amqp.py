@@ -23,6 +23,8 @@ from tests.matrix.world import NEVER, ORPHAN, OTHER, PUMP
 VERBS: Final = ("create", "retrieve", "modify", "merge", "delete")
 UNSUPPORTED: Final = Expected(400, "signal.unsupported")
 UNKNOWN_CHANNEL: Final = Expected(400, "protocoladapter:unknown.channel")
+NO_SINGLE_THING: Final = Expected(422, "protocoladapter:illegal.adaptable")
+"""A search names ``_``; what comes of one that does is tested in ``tests.integration.search``."""
 SILENT: Final = Expected(0)
 """Nothing is answered."""
 
@@ -32,7 +34,8 @@ ELSEWHERE: Final[dict[tuple[str, str | None, str], Expected]] = {
     **{("things", channel, "errors"): UNKNOWN_CHANNEL for channel in ("live", "none")},
     **{("things", channel, "acks"): SILENT for channel in ("twin", "live", "none")},
     ("things", "live", "messages"): UNKNOWN_CHANNEL,
-    **{("things", "twin", criterion): UNSUPPORTED for criterion in ("events", "search", "errors", "streaming")},
+    **{("things", "twin", criterion): UNSUPPORTED for criterion in ("events", "errors", "streaming")},
+    ("things", "twin", "search"): NO_SINGLE_THING,
     **{("policies", None, criterion): UNSUPPORTED for criterion in ("events", "errors", "streaming", "announcements")},
     ("policies", None, "acks"): SILENT,
     ("connections", None, "announcements"): UNSUPPORTED,

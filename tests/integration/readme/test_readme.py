@@ -1,6 +1,7 @@
 """The README is run: its blocks, in its order, against a service started as it says."""
 
 import asyncio
+import json
 import os
 import re
 import shutil
@@ -11,7 +12,12 @@ from pathlib import Path
 
 import pytest
 
+from protocol.announcements.envelope import announcement_envelope
+from protocol.announcements.watch import Watch
+from protocol.identifiers import PolicyId
+from protocol.json import JsonObject
 from services.cli.settings import markdown_table
+from services.settings import load_settings
 from tests.integration.cli.program import PROJECT, Ended, Twinlog, clean_environment, eventually, said
 
 pytestmark = pytest.mark.timeout(300)  # many processes, each of which takes seconds to start
@@ -99,12 +105,36 @@ async def newcomer(tmp_path: Path, database_url: str, amqp_url: str) -> AsyncIte
     await process.communicate()
 
 
+def test_the_settings_for_tokens_are_as_the_service_reads_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in re.findall(
+        r"^export (\w+)='(.*?)'$", block("Who may, and until when", "text"), re.DOTALL | re.MULTILINE
+    ):
+        monkeypatch.setenv(name, value)
+    settings = load_settings()
+    assert settings.openid_issuers["login"].subjects == ("{{ jwt:sub }}", "{{ jwt:realm_access/roles }}")
+    assert list(settings.basic_users) == ["ada"]
+
+
+def test_the_announcement_shown_is_one_of_ours() -> None:
+    subject: JsonObject = {"type": "application", "expiry": "2040-01-01T00:00:00Z"}
+    watch = Watch(watch_id="w", subject_id="login:gardener", subject=subject, since=1, stage="announced")
+    shown = announcement_envelope(PolicyId("org.example:lamp"), watch)
+    said = json.loads(block("Who may, and until when", "json"))
+    assert said == {"topic": str(shown.topic), "path": shown.path, "value": shown.value}
+
+
 async def test_what_the_readme_says_works_in_its_order(newcomer: Newcomer) -> None:
     shown = await newcomer.paste(block("Four requests", "sh"))
     assert '"features":{"light":{"properties":{"on":true}}}' in shown
     assert '"_revision":2' in shown
     assert "created" in shown
     assert "/features/light/properties/on" in "".join(shown.split())
+
+    shown = "".join((await newcomer.paste(block("Who may, and until when", "sh"))).split())
+    assert "granted" in shown
+    assert '"switch":{"allowed":true' in shown
+    assert "login:gardener" in shown
+    assert "2040-01-01" in shown
 
     (newcomer.folder / "send.py").write_text(block("A device speaks AMQP", "python"))
     heard = await newcomer.run(sys.executable, "send.py")
@@ -117,7 +147,7 @@ async def test_what_the_readme_says_works_in_its_order(newcomer: Newcomer) -> No
     operated = await newcomer.paste(block("Operating", "sh"))
     assert "the log ends at position" in operated
     assert '"room": "kitchen"' in operated
-    assert (newcomer.folder / "backup.ndjson").read_bytes().count(b"\n") == 5
+    assert (newcomer.folder / "backup.ndjson").read_bytes().count(b"\n") == 6
 
 
 async def test_the_commands_that_the_greeting_prints_can_be_pasted(newcomer: Newcomer) -> None:

@@ -6,6 +6,7 @@ import pytest
 
 from protocol.enforcement.auth import NOBODY
 from protocol.errors import ThingConflict, ThingNotModifiable
+from protocol.json import MISSING
 from protocol.signals import Command, Response
 from services.commanding.limits import CommandingLimits
 from tests.unit.services.commanding.stage import (
@@ -20,6 +21,7 @@ from tests.unit.services.commanding.stage import (
     outcome,
     put,
 )
+from tests.unit.services.commanding.test_policies import WRITER, policy
 
 EVERY_CHANGE = {
     "create": create(attributes={"a": 1}),
@@ -114,7 +116,38 @@ async def test_who_may_not_execute_a_command_does_not_learn_its_answer() -> None
         await service.execute(create(), ALICE, command_id="m-1")
         with pytest.raises(ThingNotModifiable):
             await service.execute(create(), NOBODY, command_id="m-1")
-        assert (await service.execute(create(), BOB, command_id="m-1")).status == 201
+        with pytest.raises(ThingConflict):
+            await service.execute(create(), BOB, command_id="m-1")
+
+
+@pytest.mark.parametrize("together", [True, False], ids=["in one group", "later"])
+@pytest.mark.parametrize("remembered", [0, 100])
+async def test_the_same_id_from_somebody_else_does_not_get_around_the_policy(together: bool, remembered: int) -> None:
+    stage = Stage(limits=CommandingLimits(remembered_commands=remembered))
+    async with stage.service() as service:
+        await service.execute(create(), ALICE)
+        first = service.submit(put("secret", 1234), ALICE, command_id="m-1")
+        if not together:
+            assert (await first).value == 1234
+        assert await outcome(service.submit(put("secret", 1), BOB, command_id="m-1")) == "things:thing.notfound"
+        assert (await first).value == 1234
+        entry = service.submit(policy("modify", "/entries/user", WRITER, policy_id=PUMP), ALICE)
+        again = service.submit(put("secret", 1), BOB, command_id="m-1")
+        await entry
+        told = await again
+        assert (told.status, told.value, "etag" in told.headers) == (201, MISSING, False)
+    assert stage.revisions() == [1, 2]
+
+
+async def test_two_with_the_same_id_who_both_may_are_one_command() -> None:
+    stage = Stage()
+    async with stage.service() as service:
+        await service.execute(create(), ALICE)
+        await service.execute(policy("modify", "/entries/user", WRITER, policy_id=PUMP), ALICE)
+        futures = [service.submit(put("secret", n), who, command_id="m-1") for n, who in ((1, ALICE), (2, BOB))]
+        first, second = await asyncio.gather(*futures)
+    assert (first.value, second.value, second.status) == (1, MISSING, 201)
+    assert stage.revisions() == [1, 2]
 
 
 async def test_a_create_without_an_id_conflicts_with_itself() -> None:
