@@ -73,6 +73,10 @@ async def test_an_operator_sets_an_index_and_takes_it_back(client: Client) -> No
     assert (status, refused["error"]) == (400, "thing-search:search.field.notindexed")
     assert (refused["namespaces"], refused["fields"]) == (["farm"], ["_modified", "attributes"])
     assert (await client("GET", f"{SEARCH}/count?filter=exists(attributes)"))[0] == 400
+    for asked in ("group=attributes/m&select=count", "group=attributes/n&select=avg(features/lamp/properties/watts)"):
+        status, refused, _ = await client("GET", f"{SEARCH}/aggregate?{asked}")
+        assert (status, refused["error"]) == (400, "thing-search:search.field.notindexed")
+    assert (await client("GET", f"{SEARCH}/aggregate?group=attributes/n&select=count"))[0] == 200
     assert await client.ids(filter="exists(attributes)", namespaces="yard") == ["yard:a"]
     assert await client.ids(user="ada", filter="eq(attributes/n,1)") == ["farm:a", "yard:a"]
     await index(client, "DELETE")
