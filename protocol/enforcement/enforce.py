@@ -96,7 +96,7 @@ def enforce_history(command: Command, state: EntityState | None, context: Contex
     if state is None or enforcer is None:
         raise _not_found(command.entity_id, ROOT)
     if not _tree(state, enforcer, context, "READ").unrestricted(command.path):
-        raise context.refusal(_not_found(state_id(state), command.path), _governing(state, context))
+        raise _unseen(command.path, state, enforcer, context)
 
 
 def _governing(state: EntityState, context: Context) -> PolicyState | None:
@@ -121,7 +121,7 @@ def _seen(path: Pointer, state: EntityState, enforcer: Enforcer, context: Contex
     if readable.everything:
         return state
     if not readable.partial(path):
-        raise context.refusal(_not_found(state_id(state), path), _governing(state, context))
+        raise _unseen(path, state, enforcer, context)
     visible = readable.visible(ROOT, state.document)
     shown = visible if isinstance(visible, dict) else {}
     if isinstance(state, PolicyState):
@@ -169,7 +169,7 @@ def _check_sayable(command: Command) -> None:
 def _denial(command: Command, state: EntityState, enforcer: Enforcer, context: Context) -> DittoError:
     _check_sayable(command)
     entity_id = state_id(state)
-    if all(_tree(state, enforcer, context, permission).nothing for permission in KNOWING):
+    if _is_hidden(state, enforcer, context):
         return _not_found(entity_id, ROOT)
     if isinstance(state, PolicyState):
         return policy_resource_at(command.path).not_modifiable(entity_id, text(command.path))
@@ -178,6 +178,18 @@ def _denial(command: Command, state: EntityState, enforcer: Enforcer, context: C
     if command.verb == "merge":
         return ThingNotModifiable(entity_id)
     return resource_at(command.path).not_modifiable(entity_id, text(command.path))
+
+
+def _unseen(path: Pointer, state: EntityState, enforcer: Enforcer, context: Context) -> DittoError:
+    error = _not_found(state_id(state), path)  # what no entity has at all is refused alike for everybody
+    if _is_hidden(state, enforcer, context):
+        error = _not_found(state_id(state), ROOT)
+    return context.refusal(error, _governing(state, context))
+
+
+def _is_hidden(state: EntityState, enforcer: Enforcer, context: Context) -> bool:
+    """Whether the caller must not learn that the entity exists: then nothing below it is named in a refusal."""
+    return all(_tree(state, enforcer, context, permission).nothing for permission in KNOWING)
 
 
 def _not_found(entity_id: EntityId, path: Pointer) -> DittoError:

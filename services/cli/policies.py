@@ -21,7 +21,7 @@ from protocol.pointers import text
 from protocol.policies.resolve import policies_imported
 from protocol.policies.state import PolicyState
 from services.cli.connection import Log, open_log, settings
-from services.cli.exits import Exit, fail
+from services.cli.exits import EPILOG, Exit, fail
 from services.cli.printing import console
 from services.cli.running import run
 from services.core import now, rules_of
@@ -36,7 +36,7 @@ def _group() -> None:
     """Keep ``explain`` a command of its own while it is the only one."""
 
 
-@policies.command("explain")
+@policies.command("explain", epilog=EPILOG)
 def explain(
     policy: Annotated[str, typer.Argument(metavar="POLICY", help="The id of the policy, namespace:name.")],
     resource: Annotated[str, typer.Argument(metavar="RESOURCE", help="Such as thing:/features/lamp.")],

@@ -17,7 +17,7 @@ from projections.search.fields import ALL, DEFAULT, EVERYTHING, Fields, read_fie
 from protocol.errors import DittoError
 from protocol.wire.timestamps import iso
 from services.cli.connection import Log, open_log
-from services.cli.exits import Exit, fail
+from services.cli.exits import EPILOG, Exit, fail
 from services.cli.printing import console
 from services.cli.running import run
 from services.core import now
@@ -44,7 +44,7 @@ Json = Annotated[bool, typer.Option("--json", help="One JSON object per line ins
 Wait = Annotated[bool, typer.Option("--wait", help="Show the progress until every thing has its new index.")]
 
 
-@search_index.command("show")
+@search_index.command("show", epilog=EPILOG)
 def show(
     namespace: Annotated[str | None, typer.Argument(metavar="[NAMESPACE]", help="Only this one.")] = None,
     *,
@@ -65,7 +65,7 @@ def show(
         _print(found)
 
 
-@search_index.command("set")
+@search_index.command("set", epilog=EPILOG)
 def set_fields(
     namespace: Namespace,
     fields: Annotated[list[str], typer.Argument(metavar="FIELD...", help=f"Pointers, or {DEFAULT}, or {ALL}.")],
@@ -93,7 +93,7 @@ def set_fields(
     _change(_checked(namespace), wanted, wait=wait, as_json=as_json)
 
 
-@search_index.command("reset")
+@search_index.command("reset", epilog=EPILOG)
 def reset(namespace: Namespace, *, wait: Wait = False, as_json: Json = False) -> None:
     """Have everything indexed again.
 

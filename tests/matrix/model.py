@@ -221,7 +221,7 @@ class _Question:
         assert self._read is not None
         assert self._write is not None
         ask = self.ask
-        if not self._read.partial(()) and not self._write.partial(()):
+        if self._knows_nothing():
             return self._hidden(404, self.entity.not_found)
         if ask.kind == "thing" and ask.verb == "delete" and not ask.path:
             return self._hidden(403, "things:thing.notdeletable")
@@ -229,12 +229,21 @@ class _Question:
             return self._hidden(403, "things:thing.notmodifiable")
         return self._hidden(403, self.codes.not_modifiable)
 
+    def _knows_nothing(self) -> bool:
+        """Whether the caller must not learn that there is such an entity."""
+        assert self._read is not None
+        assert self._write is not None
+        return not self._read.partial(()) and not self._write.partial(())
+
     # Reading.
+
+    def _unseen(self) -> Refused:
+        return self._hidden(404, self.entity.not_found if self._knows_nothing() else self.codes.not_found)
 
     def _retrieve(self, document: Document) -> Expected:
         assert self._read is not None
         if not self._read.partial(self.ask.path):
-            raise self._hidden(404, self.codes.not_found)
+            raise self._unseen()
         if self.ask.resolved:
             document = resolved(document, self.world)
         shown = self.oracle.shown(self.ask.kind, self.ask.entity_id, document)
@@ -268,7 +277,7 @@ class _Question:
         if past is None or self._read is None:
             return Expected(404, self.entity.not_found)
         if not self._read.unrestricted(self.ask.path):
-            raise self._hidden(404, self.codes.not_found)
+            raise self._unseen()
         return Expected(200, value=self._value(past))
 
     def _selected(self, value: Any) -> Any:  # noqa: ANN401 - JSON

@@ -204,6 +204,7 @@ async def test_the_history_of_a_thing_is_every_change(twinlog: Twinlog, fill: Fi
     [
         *(("serve",), ("migrate",), ("rebuild",), ("status",), ("events", "list"), ("events", "tail")),
         *(("events", "replay"), ("thing", "show"), ("thing", "history"), ("search-index", "set"), ("deadlines",)),
+        *(("policy", "explain"), ("search",), ("aggregate",), ("search-index", "show"), ("search-index", "reset")),
     ],
 )
 async def test_every_command_has_help_with_its_exit_codes(twinlog: Twinlog, command: tuple[str, ...]) -> None:

@@ -53,15 +53,15 @@ async def test_its_implicit_entries_count_for_commands_from_the_next_one_on() ->
     async with stage.service() as service, stage.service() as other:
         await service.execute(policy("create", "/", OWNED), ALICE)
         await service.execute(create(policyId=SHARED, attributes={"open": 1}), ALICE)
-        assert await status(service, get("/attributes"), BOB) == "things:attributes.notfound"
+        assert await status(service, get("/attributes"), BOB) == "things:thing.notfound"
         await service.execute(policy("create", "/", root(hidden=HIDDEN), policy_id=ROOT), ALICE)
-        assert await status(other, get("/attributes"), BOB) == "things:attributes.notfound"
+        assert await status(other, get("/attributes"), BOB) == "things:thing.notfound"
         await service.execute(policy("modify", "/entries/guard", GUARD, policy_id=ROOT), ALICE)
         for process in (service, other):
             assert await status(process, get("/attributes"), BOB) == 200
             assert await status(process, put("open", 2), BOB) == "things:attribute.notmodifiable"
         await other.execute(policy("delete", "/", policy_id=ROOT), ALICE)
-        assert await status(service, get("/attributes"), BOB) == "things:attributes.notfound"
+        assert await status(service, get("/attributes"), BOB) == "things:thing.notfound"
 
 
 async def test_the_resolved_view_shows_them_under_their_own_label() -> None:
