@@ -41,6 +41,7 @@ async def _seconds_to_found(session: aiohttp.ClientSession, thing_id: str, path:
     asked = quote(f'and(eq(thingId,"{thing_id}"),eq({path},{value}))')
     target = f"/api/2/search/things?fields=thingId&filter={asked}"
     async with session.get(target, headers={"twinlog-position": position}) as response:
+        assert response.status == 200, await response.text()
         found = await response.json()
     assert found["items"] == [{"thingId": thing_id}], found
     return time.perf_counter() - began

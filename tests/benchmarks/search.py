@@ -101,9 +101,10 @@ async def measure(
                 await _settle(fleet, server.url_of(name))
                 await _ask(fleet, service, tell)
                 await _press(fleet, service, server.url_of(name), rounds, tell)
+                fleets.append(fleet)
+                keep(fleets)
                 await _change(fleet, service, tell)
-            fleets.append(fleet)
-            keep(fleets)
+                keep(fleets)
     return [each for fleet in fleets if fleet.things == 100_000 for each in _measures(fleet)], fleets
 
 
