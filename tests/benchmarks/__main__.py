@@ -132,6 +132,7 @@ async def _servers() -> AsyncIterator[tuple[Path, EmbeddedPostgres, str]]:
     """A PostgreSQL and a RabbitMQ of the benchmark's own, gone afterwards."""
     with tempfile.TemporaryDirectory(prefix="twinlog-bench-") as folder:
         home = Path(folder)
+        home.chmod(0o711)  # root's servers run as another user, who must get through, or their data stays elsewhere
         async with EmbeddedPostgres(home) as postgres, EmbeddedRabbitMQ(home, programs=Path(".twinlog")) as rabbitmq:
             yield home, postgres, rabbitmq.url
 
