@@ -143,7 +143,7 @@ async def _hold(connection: AbstractConnection, session: Callable[[AbstractConne
     closing = connection.closing
     try:
         await asyncio.wait({working, closing}, return_when=asyncio.FIRST_COMPLETED)
-        if working.done() and not closing.done():
+        if working.done() and not connection.is_closed:
             working.result()
             return
         working.cancel()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from aiormq.abc import AbstractConnection
+from aiormq.abc import AbstractChannel, AbstractConnection
 from aiormq.exceptions import AMQPChannelError
 
 DECLARE_SECONDS = 20.0
@@ -49,7 +49,7 @@ async def declare(connection: AbstractConnection, topology: Topology) -> None:
 
     A queue that an operator has declared with arguments of its own (a quorum queue, a length limit) is used as it is:
     a declaration is only tried for what a passive declaration does not find. Raises ``TopologyConflict`` if an
-    exchange has another type, or if the broker refuses.
+    exchange has another type, or if the broker refuses, and ``ConnectionError`` if the connection is lost meanwhile.
     """
     for name, kind in topology.exchanges:
         await _exchange(connection, name, kind)
@@ -57,8 +57,17 @@ async def declare(connection: AbstractConnection, topology: Topology) -> None:
         await _queue(connection, name, exchange, binding)
 
 
+async def _channel(connection: AbstractConnection) -> AbstractChannel:
+    try:
+        return await connection.channel(publisher_confirms=False, timeout=DECLARE_SECONDS)
+    except RuntimeError:
+        if connection.is_closed:  # which is all that aiormq tells by this error
+            raise ConnectionError("the connection was lost") from None
+        raise
+
+
 async def _exchange(connection: AbstractConnection, name: str, kind: str) -> None:
-    channel = await connection.channel(publisher_confirms=False, timeout=DECLARE_SECONDS)
+    channel = await _channel(connection)
     try:
         await channel.exchange_declare(name, exchange_type=kind, durable=True, timeout=DECLARE_SECONDS)
     except AMQPChannelError as refused:
@@ -72,7 +81,7 @@ async def _exchange(connection: AbstractConnection, name: str, kind: str) -> Non
 async def _queue(connection: AbstractConnection, name: str, exchange: str, binding: str) -> None:
     if not await _queue_exists(connection, name):
         await _declare_queue(connection, name)
-    channel = await connection.channel(publisher_confirms=False, timeout=DECLARE_SECONDS)
+    channel = await _channel(connection)
     try:
         await channel.queue_bind(name, exchange, binding, timeout=DECLARE_SECONDS)
     except AMQPChannelError as refused:
@@ -83,7 +92,7 @@ async def _queue(connection: AbstractConnection, name: str, exchange: str, bindi
 
 
 async def _queue_exists(connection: AbstractConnection, name: str) -> bool:
-    channel = await connection.channel(publisher_confirms=False, timeout=DECLARE_SECONDS)
+    channel = await _channel(connection)
     try:
         await channel.queue_declare(name, passive=True, timeout=DECLARE_SECONDS)
     except AMQPChannelError:
@@ -93,7 +102,7 @@ async def _queue_exists(connection: AbstractConnection, name: str) -> bool:
 
 
 async def _declare_queue(connection: AbstractConnection, name: str) -> None:
-    channel = await connection.channel(publisher_confirms=False, timeout=DECLARE_SECONDS)
+    channel = await _channel(connection)
     try:
         await channel.queue_declare(name, durable=True, timeout=DECLARE_SECONDS)
     except AMQPChannelError as refused:

@@ -139,3 +139,25 @@ async def send_raw(url: str, *, flags_and_values: bytes, body: bytes) -> None:
         outbox.write(publication(method, channel.number, flags_and_values, body, 4_096))
         await outbox.flush()
     await connection.close()
+
+
+async def test_a_connection_that_is_lost_before_everything_is_declared_is_trouble_that_passes(amqp_url: str) -> None:
+    connection = await aiormq.connect(amqp_url)
+    await connection.close()
+    with pytest.raises(ConnectionError, match="lost"):
+        await declare(connection, Topology())
+
+
+async def test_a_session_that_hears_first_that_its_connection_is_lost_begins_anew(amqp_url: str) -> None:
+    sessions = 0
+
+    async def session(connection: aiormq.abc.AbstractConnection) -> None:
+        nonlocal sessions
+        sessions += 1
+        if sessions == 1:
+            await connection.close()
+            await connection.channel()  # aiormq says RuntimeError
+
+    async with asyncio.timeout(20):
+        await Link(amqp_url, Topology(), name="test", backoff=FAST).run(session)
+    assert sessions == 2
