@@ -9,6 +9,7 @@ from datetime import datetime
 
 from eventstore.events import StreamName
 from protocol.enforcement.auth import AuthContext
+from protocol.enforcement.enforce import governing_policy
 from protocol.errors import DittoError
 from protocol.identifiers import ThingId
 from protocol.json import JsonValue, Missing
@@ -56,13 +57,19 @@ class Reader:
         for pending in reads:
             missing: tuple[StreamName, ...] = (pending.stream,)
             while missing:
-                for stream in missing:
-                    state = self._states.trusted(stream, epoch)
-                    if isinstance(state, Missing) or self._ledger.busy(stream):
-                        return None
-                    draft.learn(stream, state)
+                if not all(self._recall(stream, draft, epoch) for stream in missing):
+                    return None
                 missing = draft.take(pending)
         return [verdict.answer for verdict in draft.verdicts]
+
+    def _recall(self, stream: StreamName, draft: Draft, epoch: int) -> bool:
+        """Whether memory knows the state exactly, and that of the policy above it, which every read asks for."""
+        state = self._states.trusted(stream, epoch)
+        if isinstance(state, Missing) or self._ledger.busy(stream):
+            return False
+        draft.learn(stream, state)
+        policy_id = governing_policy(state)
+        return policy_id is None or draft.knows(above := stream_name(policy_id)) or self._recall(above, draft, epoch)
 
     async def work(self, group: list[Pending | Gathering]) -> None:
         """Answer the group from states compared with the log, in one round trip unless policies turn up."""

@@ -10,7 +10,7 @@ from protocol.context import Context
 from protocol.entities import EntityState
 from protocol.signals import Command
 from services.cli.app import main
-from services.commanding import draft, surroundings, writing
+from services.commanding import draft, reading, surroundings, writing
 
 
 def _permitted(command: Command, state: EntityState | None, _: Context) -> tuple[Command, EntityState | None]:
@@ -23,6 +23,6 @@ def _ungoverned(_: EntityState) -> None:
 
 if __name__ == "__main__":
     vars(draft)["permitted"] = _permitted
-    for module in (surroundings, writing):
+    for module in (reading, surroundings, writing):
         vars(module)["governing_policy"] = _ungoverned
     main()
