@@ -132,7 +132,8 @@ class ProjectionRunner:
             await self._owing.wait()
             began = time.monotonic()
             async with self._writing, self._transaction(lease, lease.position) as connection:
-                if not await projection.work(connection):
+                await projection.work(connection)
+                if not await projection.owes(connection):
                     self._owing.clear()
             spent = time.monotonic() - began
             await asyncio.sleep(spent / GRADUAL_SHARE - spent)

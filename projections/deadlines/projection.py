@@ -16,7 +16,7 @@ from projections.statements import Connection, statement
 from protocol.announcements.evolve import DEFAULT_RANDOMIZATION, Watching
 from protocol.announcements.watch import Watch, to_json
 from protocol.json import dump
-from protocol.streams import POLICIES
+from protocol.streams import ANNOUNCEMENTS, POLICIES
 
 TURN = 32
 """Policies that are followed before the event loop gets its turn."""
@@ -42,6 +42,7 @@ class DeadlinesProjection:
     name = "deadlines"
     version = 1
     tables = ("watched_policies", "deadlines")
+    streams = (POLICIES, ANNOUNCEMENTS)
 
     def __init__(
         self,
