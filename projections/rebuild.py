@@ -10,6 +10,7 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from typing import Final
 
 import asyncpg
 import structlog
@@ -28,6 +29,7 @@ from projections.statements import Connection, Pool, statement
 from projections.trouble import pauses
 
 __all__ = [
+    "LOAD_FROM",
     "BehindCopyError",
     "Rebuild",
     "RebuildOptions",
@@ -37,6 +39,10 @@ __all__ = [
 ]
 
 log = structlog.get_logger(__name__)
+
+
+LOAD_FROM: Final = 10_000
+"""Events of a log that is worth reading stream by stream."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,7 +63,7 @@ class RebuildOptions:
     keep_when_cancelled: bool = False
     page_size: int = 4_000
     differences: int = 10
-    load_from: int = 10_000
+    load_from: int = LOAD_FROM
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -269,7 +275,8 @@ class Rebuild:
 async def rebuild_together(rebuilds: Sequence[Rebuild]) -> list[Rebuilt]:
     """Several rebuilds, of different projections, with one reading of the log; options and reports like the first's.
 
-    Each has its own lease, copy and swap, and can be resumed alone or with others.
+    Each has its own lease, copy and swap, and can be resumed alone or with others. The pool must have a connection for
+    each and two more.
     """
     await _under_leases(list(rebuilds), [])
     return [rebuild.rebuilt for rebuild in rebuilds if rebuild.rebuilt is not None]

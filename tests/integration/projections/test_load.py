@@ -281,6 +281,23 @@ async def test_progress_is_told_for_events_and_for_indexes_and_the_throttle_hold
     assert indexes[-1].done == indexes[-1].total > 0
 
 
+async def test_a_read_model_that_is_new_to_a_long_log_is_filled_and_then_follows(pool: Pool, fleet: Fleet) -> None:
+    head = await eventful(fleet)
+    counting = OneReading(pool)
+    async with counting:
+        runners = [ProjectionRunner(pool, counting, make, page_size=9, load_from=head) for make in PROJECTIONS]
+        async with running(*(runner.run() for runner in runners)):
+            for make in PROJECTIONS:
+                await reached(pool, make().name, head)
+            events = await fleet.change(modified("farm.one:t5", "n", "later"), created("farm.one:later"))
+            for make in PROJECTIONS:
+                await reached(pool, make().name, events[-1].position)
+    assert counting.by_stream == 3
+    followed = [await contents(pool, make()) for make in PROJECTIONS]
+    await rebuild_together([Rebuild(pool, counting, make(), options=IN_ORDER) for make in PROJECTIONS])
+    assert followed == [await contents(pool, make()) for make in PROJECTIONS]
+
+
 class Late(SearchProjection):
     """Hears of indexes only in their place."""
 
