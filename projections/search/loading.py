@@ -10,7 +10,7 @@ from projections.lives import Life
 from projections.projection import Rows
 from projections.search.grants import grant_rows
 from projections.search.indexes import IndexRow
-from projections.search.keys import changed_keys
+from projections.search.keys import rows_of
 from projections.search.parts import THING, ThingRow
 from projections.search.writing import KeyChanges
 from protocol.json import JsonObject, dump
@@ -68,11 +68,10 @@ class Loading:
             )
         )
         index = indexes.get(namespace) if indexes else None
-        changes = changed_keys({}, document if index is None else index.fields.cut(document))
-        keys.extend((thing_id, key, feature) for key, feature in sorted(changes.come))
-        paths = self.counts.paths
-        paths.update(changes.new_paths)
-        paths[""] += 1
+        rows, paths = rows_of(thing_id, document if index is None else index.fields.cut(document))
+        keys.extend(rows)
+        self.counts.paths.update(paths)
+        self.counts.paths[""] += 1
 
     def _policy(
         self,

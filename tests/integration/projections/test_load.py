@@ -12,6 +12,7 @@ from eventstore.events import RecordedEvent
 from eventstore.pool import Pool
 from eventstore.postgres import PostgresEventStore
 from projections.deadlines import DeadlinesProjection
+from projections.progress import standings
 from projections.projection import Projection
 from projections.rebuild import Rebuild, RebuildOptions, RebuildProgress, rebuild_together
 from projections.revisions import RevisionsProjection
@@ -207,6 +208,8 @@ async def test_an_interrupted_one_goes_on_with_the_next_stream(
     assert twins is not None
     assert (twins, deadlines) == (search, None) == (revisions, None)
     assert 0 < twins.events < twins.upto == head
+    told = {standing.name: standing.position for standing in await standings(pool)}
+    assert told["twins:rebuild"] == told["search:rebuild"] == twins.events
     resumed = await rebuild_together([Rebuild(pool, store, make(), options=BY_STREAM) for make in PROJECTIONS])
     assert [rebuilt.events for rebuilt in resumed] == [
         head - twins.events,
