@@ -10,10 +10,9 @@ from datetime import datetime
 from typing import assert_never
 
 from protocol import sizes
+from protocol.documents import changed
 from protocol.identifiers import PolicyId, ThingId
-from protocol.json import JsonObject, JsonValue, Missing
-from protocol.merge_patch import apply, at
-from protocol.pointers import Pointer, assign, remove
+from protocol.json import JsonObject, Missing
 from protocol.signals import Event
 from protocol.things.metadata import carried_on
 from protocol.things.state import ThingState, policy_of
@@ -48,19 +47,6 @@ def _policy_after(state: ThingState | None, document: JsonObject) -> PolicyId | 
     return policy_of(document)
 
 
-def changed(before: JsonObject, event: Event) -> JsonObject:
-    """The thing's document after the event; what the event does not touch is shared, nothing is changed in place."""
-    match event.action:
-        case "created" | "modified":
-            return _assigned(before, event.path, event.value)
-        case "merged":
-            return _merged(before, event.path, event.value)
-        case "deleted":
-            return _or(before, remove(before, event.path)) if event.path else _tombstone(before)
-        case _:
-            assert_never(event.action)
-
-
 def metadata_after(state: ThingState | None, event: Event, document: JsonObject) -> JsonObject:
     """The metadata after the event, which made ``document`` of the thing."""
     if state is None or state.deleted:
@@ -89,19 +75,6 @@ def size_after(state: ThingState | None, event: Event) -> int:
             return before + length
         case _:
             assert_never(event.action)
-
-
-def _assigned(before: JsonObject, path: Pointer, value: JsonValue | Missing) -> JsonObject:
-    return before if isinstance(value, Missing) else _or(before, assign(before, path, value))
-
-
-def _merged(before: JsonObject, path: Pointer, patch: JsonValue | Missing) -> JsonObject:
-    return before if isinstance(patch, Missing) else _or(before, apply(before, at(path, patch)))
-
-
-def _or(before: JsonObject, after: JsonValue | Missing) -> JsonObject:
-    """What came out, or what was there before if that is no document."""
-    return after if isinstance(after, dict) else before
 
 
 def _tombstone(before: JsonObject) -> JsonObject:
