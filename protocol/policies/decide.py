@@ -132,8 +132,11 @@ def _modify(command: Command, resource: Resource, policy: PolicyState | None, co
     CONDITIONS.check_equal(command, before, value)
     after = value if not command.path else assign(policy.document, command.path, value)
     check_change(after, path=command.path, of_entry=resource.of_entry, context=context, before=policy.document)
-    fresh = isinstance(before, Missing) and not resource.always_there
-    event = Event(entity_id=policy.policy_id, action="created" if fresh else "modified", path=command.path, value=value)
+    fresh = _is_fresh(resource, before, value)
+    created = fresh and isinstance(resource.default, Missing)
+    event = Event(
+        entity_id=policy.policy_id, action="created" if created else "modified", path=command.path, value=value
+    )
     return _answer(
         command,
         201 if fresh else 204,
@@ -146,7 +149,9 @@ def _modify(command: Command, resource: Resource, policy: PolicyState | None, co
 def _delete(command: Command, resource: Resource, policy: PolicyState | None, context: Context) -> Decision:
     policy = _existing(command, policy)
     if isinstance(resolve(policy.document, command.path), Missing):
-        raise _absent(command, resource, policy)
+        if _parent_is_missing(command, policy) or isinstance(resource.default, Missing):
+            raise _absent(command, resource, policy)
+        return _answer(command, 204, taggable=False)
     CONDITIONS.check(command, etag(policy, command.path))
     if command.path:
         rest = remove(policy.document, command.path)
@@ -154,6 +159,15 @@ def _delete(command: Command, resource: Resource, policy: PolicyState | None, co
         check_change(after, path=command.path, of_entry=resource.of_entry, context=context, before=policy.document)
     event = Event(entity_id=policy.policy_id, action="deleted", path=command.path)
     return _answer(command, 204, events=(event,), taggable=False)
+
+
+def _is_fresh(resource: Resource, before: JsonValue | Missing, value: JsonValue) -> bool:
+    """Whether the change makes what was not there, which is answered 201.
+
+    A part with a default is there if it is something else; its events say ``modified`` even so, as Ditto's do.
+    """
+    nothing = isinstance(before, Missing) or before == resource.default
+    return nothing and not resource.always_there and value != resource.default
 
 
 def _answer(

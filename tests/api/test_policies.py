@@ -166,16 +166,20 @@ DELETES = [
 ]
 
 
+REPEATABLE = {"/entries/reader/allowedAdditions", "/entries/reader/references", "/imports"}
+"""Parts that every entry and policy has: to delete one again is no mistake."""
+
+
 @pytest.mark.parametrize("path", DELETES)
-async def test_a_delete_removes_and_what_is_gone_is_404(policy: Client, path: str) -> None:
+async def test_a_delete_removes_and_what_is_gone_is_404_unless_every_entry_has_it(policy: Client, path: str) -> None:
     await policy("PUT", f"{P}/entries/reader", READER)
     await policy("PUT", f"{P}/imports/farm.one:template", {"entries": ["shared"]})
     gone = await policy("DELETE", P + path)
     assert (gone.status, gone.body) == (204, b"")
     assert "ETag" not in gone.headers
     again = await policy("DELETE", P + path)
-    assert again.status == 404
-    assert again.error.startswith("policies:")
+    assert again.status == (204 if path in REPEATABLE else 404)
+    assert again.status == 204 or again.error.startswith("policies:")
 
 
 NOT_FOUND = [

@@ -328,11 +328,14 @@ class _Question:
 
     def _changed_policy(self, document: Document, *, there: bool) -> Expected:
         ask = self.ask
-        if (ask.verb == "delete" and not there) or self._orphaned(document):
+        if self._orphaned(document) or (ask.verb == "delete" and not there and self.codes.pattern not in DEFAULTS):
             return Expected(404, self._absence(document))
+        if ask.verb == "delete" and not there:
+            return Expected(204)
         if ask.path or ask.verb == "modify":
             self._check_sound(changed(document, ask), document)
-        if ask.verb == "delete" or there or self.codes.pattern in ALWAYS_THERE:
+        empty = self.codes.pattern == "entries/*/references" and not ask.value
+        if ask.verb == "delete" or there or empty or self.codes.pattern in ALWAYS_THERE:
             return Expected(204, events=1)
         return Expected(201, value=ask.value, events=1)
 
