@@ -31,6 +31,31 @@ def test_a_permanent_owner_is_needed(broken: JsonObject) -> None:
     given(owned()).when("modify", "/entries", broken["entries"]).refused("policies:policy.modificationinvalid", 403)
 
 
+def role_of(*subjects: str, **role: JsonValue) -> JsonObject:
+    """A policy whose members get what their role grants by a reference to it."""
+    role_entry = entry(more={"resources": {"policy:/": rights("READ", "WRITE")}, **role})
+    return {"entries": {"role": role_entry, "members": entry(*subjects, more={"references": [{"entry": "role"}]})}}
+
+
+def test_an_owner_may_get_his_rights_by_a_reference() -> None:
+    stored: JsonObject = {"policyId": P1, **role_of(ALICE)}
+    given().when("create", "/", role_of(ALICE)).then("created", 201, stored)
+    here = given(role_of(ALICE))
+    here.when("modify", "/entries", role_of(BOB)["entries"]).then("modified", 204)
+    for verb, path, value in (
+        ("modify", "/entries/members/subjects", {}),
+        ("modify", "/entries/members/references", []),
+        ("delete", "/entries/members/references", None),
+        ("modify", "/entries/role/resources", {}),
+        ("modify", "/entries/role/allowedAdditions", []),
+    ):
+        here.when(verb, path, value).refused("policies:entry.modificationinvalid", 403)  # type: ignore[arg-type]
+
+
+def test_a_reference_that_leaves_out_ones_own_subjects_makes_no_owner() -> None:
+    given().when("create", "/", role_of(ALICE, allowedAdditions=[])).refused("policies:policy.modificationinvalid", 403)
+
+
 def test_a_change_of_an_entry_may_not_take_the_last_owner() -> None:
     here = given(owned())
     for verb, path, value in (
