@@ -346,12 +346,19 @@ class _Question:
         for each in after["entries"].values():
             for reference in each.get("references", []):
                 if "import" in reference and reference["import"] not in after.get("imports", {}):
-                    raise Refused(409, "policies:import.referenceconflict")
+                    raise self._dangling("import", removed=self.ask.path[:1] == ("imports",))
                 if "import" not in reference and reference["entry"] not in after["entries"]:
-                    raise Refused(409, "policies:entry.referenceconflict")
+                    raise self._dangling("entry", removed=self.ask.path == ("entries", reference["entry"]))
         if not after.get("imports") and not owned(after):
             of_entry = len(self.ask.path) > 1 and self.ask.path[0] == "entries"
             raise Refused(403, f"policies:{'entry' if of_entry else 'policy'}.modificationinvalid")
+
+    @staticmethod
+    def _dangling(kind: str, *, removed: bool) -> Refused:
+        """A reference is left without its target: by taking that away, or by writing down a reference to nothing."""
+        return (
+            Refused(409, f"policies:{kind}.referenceconflict") if removed else Refused(400, f"policies:{kind}.invalid")
+        )
 
     def _may_import(self, imported: str, setting: Document) -> bool:
         may = self.oracle.may("policy", imported, "READ")

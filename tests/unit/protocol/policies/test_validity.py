@@ -168,6 +168,56 @@ def test_what_others_refer_to_cannot_go() -> None:
     here.when("delete", "/entries/user").then("deleted", 204)
 
 
+def test_who_takes_a_target_away_is_told_of_the_conflict_and_who_leaves_it_out_that_a_reference_leads_nowhere() -> None:
+    user = entry(more={"references": [{"entry": "template"}]})
+    here = given(owned(template=entry(), user=user))
+    here.when("modify", "/entries/template/importable", "never").refused("policies:entry.referenceconflict", 409)
+    here.when("modify", "/entries/template", entry(importable="never")).refused("policies:entry.invalid", 400)
+    here.when("modify", "/entries", owned(user=user)["entries"]).refused("policies:entry.invalid", 400)
+    here.when("modify", "/", owned(user=user)).refused("policies:entry.invalid", 400)
+    lent = entry(more={"references": [{"entry": "reader", "import": str(BASE)}]})
+    importing = given({"imports": {str(BASE): {}}, **owned(user=lent)}).beside(owned(reader=entry()))
+    importing.when("modify", "/imports", {}).refused("policies:import.referenceconflict", 409)
+    importing.when("modify", "/", owned(user=lent)).refused("policies:import.invalid", 400)
+
+
+def test_a_refused_removal_names_who_refers_to_it() -> None:
+    user = entry(more={"references": [{"entry": "template"}]})
+    error = given(owned(template=entry(), user=user)).when("delete", "/entries/template").error
+    assert error is not None
+    assert error.message.endswith("'template' of the policy 'farm.one:p1' is referred to by the entry 'user'.")
+
+
+def test_who_refers_into_an_import_must_be_able_to_read_what_is_there() -> None:
+    user = entry(more={"references": [{"entry": "reader", "import": str(BASE)}]})
+    imports: JsonObject = {"imports": {str(BASE): {}}}
+    blind = given({**imports, **owned()}).beside(owned(BOB, reader=entry()))
+    changes: dict[str, JsonValue] = {
+        "/entries/user": user,
+        "/entries/owner/references": [{"entry": "none", "import": str(BASE)}],
+        "/": {**imports, **owned(user=user)},
+    }
+    for path, value in changes.items():
+        blind.when("modify", path, value).refused("policies:policy.notfound", 404)
+    gone = given({**imports, **owned()})
+    gone.when("modify", "/entries/user", user).refused("policies:policy.notfound", 404)
+    others = given({**imports, **owned(user=user)}).beside(owned(BOB, reader=entry()))
+    others.when("modify", "/entries/user", {**user, "subjects": {BOB: {"type": "t"}}}).then("modified", 204)
+
+
+def test_a_policy_cannot_import_itself_by_way_of_another() -> None:
+    here = given({"imports": {str(BASE): {}}, **owned()}).beside(owned())
+    around: JsonObject = {"transitiveImports": [str(P1)]}
+    changes: dict[str, JsonValue] = {
+        f"/imports/{BASE}/transitiveImports": [str(P1)],
+        f"/imports/{BASE}": around,
+        "/imports": {str(BASE): around},
+        "/": {"imports": {str(BASE): around}, **owned()},
+    }
+    for path, value in changes.items():
+        here.when("modify", path, value).refused("policies:import.invalid", 400)
+
+
 def test_who_imports_must_be_able_to_read_what_is_taken() -> None:
     hidden = given(owned()).beside(owned(BOB))
     hidden.when("modify", f"/imports/{BASE}", {}).refused("policies:policy.notfound", 404)
