@@ -135,9 +135,15 @@ def _seen(path: Pointer, state: EntityState, enforcer: Enforcer, context: Contex
 
 
 def _resolved(policy: PolicyState, context: Context) -> PolicyState:
-    """The policy with everything that it imports and refers to written out."""
+    """The policy with what it refers to written out, and what it imports as far as the caller may READ it there."""
+
+    def readable(source: PolicyId, label: str) -> bool:
+        enforcer = context.enforcer(source)
+        return enforcer is not None and enforcer.tree(context.subjects, "READ", "policy").partial(("entries", label))
+
     roots = context.limits.roots_of(policy.policy_id)
-    return replace(policy, document=resolved_view(policy.document, documents(context.policies), roots=roots))
+    view = resolved_view(policy.document, documents(context.policies), roots=roots, readable=readable)
+    return replace(policy, document=view)
 
 
 def _written(command: Command, state: EntityState) -> list[Pointer]:

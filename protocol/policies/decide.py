@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import assert_never
 
-from protocol.context import Context
+from protocol.context import Context, Limits
 from protocol.decision import Decision
 from protocol.errors import (
     JsonFieldMissing,
@@ -26,6 +26,7 @@ from protocol.errors import (
 from protocol.identifiers import PolicyId
 from protocol.json import MISSING, JsonObject, JsonValue, Missing
 from protocol.pointers import assign, remove, resolve, text
+from protocol.policies.entries import imports_of
 from protocol.policies.resources import Resource, served
 from protocol.policies.soundness import check_change, check_form
 from protocol.policies.state import PolicyState
@@ -63,9 +64,14 @@ def decide_policy(command: Command, state: PolicyState | None, context: Context)
             assert_never(command.verb)
 
 
-def policies_needed(command: Command) -> tuple[PolicyId, ...]:
-    """The policies that a change would import or refer to, which the context must know; most commands need none."""
+def policies_needed(command: Command, policy: PolicyState | None, limits: Limits) -> tuple[PolicyId, ...]:
+    """The policies that the context must know with all that they import; most commands need none.
+
+    They are those that a change would import or refer to, and those whose entries a resolved view would show.
+    """
     value = command.value
+    if command.verb == "retrieve" and command.headers.get("policy-view") == "resolved" and policy is not None:
+        return (*imports_of(policy.document), *limits.roots_of(policy.policy_id))
     if command.verb not in {"create", "modify"} or isinstance(value, Missing):
         return ()
     changed = assign({}, command.path, value)

@@ -246,10 +246,18 @@ class _Question:
             raise self._unseen()
         if self.ask.resolved:
             document = resolved(document, self.world)
+            hidden = {label for label, source in imported_labels(document, self.world) if not self._sees(*source)}
+            kept = {label: each for label, each in document["entries"].items() if label not in hidden}
+            document = {**document, "entries": kept}
         shown = self.oracle.shown(self.ask.kind, self.ask.entity_id, document)
         self._check_condition()
         value = self._value(shown)
         return Expected(200, value=self._selected(value) if self.ask.fields else value)
+
+    def _sees(self, policy_id: str, label: str) -> bool:
+        """Whether the caller sees an entry in the policy that it is imported from."""
+        may = self.oracle.may("policy", policy_id, "READ")
+        return may is not None and may.partial(("entries", label))
 
     def _value(self, shown: Document) -> Any:  # noqa: ANN401 - JSON
         value = at(shown, self.ask.path)
@@ -477,6 +485,15 @@ def owned(policy: Document) -> bool:
         if "WRITE" in named["revoke"]:
             taken |= set(each["subjects"])
     return bool(given - taken)
+
+
+def imported_labels(policy: Document, world: World) -> list[tuple[str, tuple[str, str]]]:
+    """The labels that imported entries have in a resolved view, and where each comes from."""
+    return [
+        (f"imported-{imported}-{label}", (imported, label))
+        for imported in policy.get("imports", {})
+        for label in world.policies[imported]["entries"]
+    ]
 
 
 def resolved(policy: Document, world: World) -> Document:
