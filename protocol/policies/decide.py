@@ -96,6 +96,11 @@ def administers(document: JsonObject, context: Context) -> bool:
     return enforcer.tree(context.subjects, "WRITE", "policy").unrestricted(())
 
 
+def reading(context: Context) -> Reading:
+    """What the values of a policy are read with."""
+    return Reading(now=context.now, granularity=context.limits.granularity, caller=next(iter(context.subjects), ""))
+
+
 def unborn(document: JsonObject, context: Context) -> PolicyState:
     """The state of a policy that is only about to be created, before its first event."""
     policy_id = PolicyId(str(document["policyId"]))
@@ -210,7 +215,7 @@ def _value(command: Command, resource: Resource, context: Context) -> JsonValue:
     if isinstance(command.value, Missing):
         raise JsonFieldMissing("value")
     check_form(command.path)
-    return resource.read(command.value, Reading(now=context.now, granularity=context.limits.granularity))
+    return resource.read(command.value, reading(context))
 
 
 def _existing(command: Command, policy: PolicyState | None) -> PolicyState:

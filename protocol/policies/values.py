@@ -26,6 +26,7 @@ from protocol.identifiers import PolicyId
 from protocol.json import JsonObject, JsonValue
 from protocol.pointers import check_key, parse, parse_policy_path
 from protocol.policies.expiry import Granularity, announcement, expiry, printed
+from protocol.policies.substitution import substituted
 
 PERMISSIONS: Final = ("READ", "WRITE", "EXECUTE")
 IMPORTABLE: Final = ("implicit", "explicit", "never")
@@ -41,10 +42,11 @@ _NAMESPACE = re.compile(r"[a-zA-Z]\w*(?:[.-][a-zA-Z]\w*)*(?:\.\*)?", re.ASCII)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reading:
-    """What reading depends on: the time, and how finely times are told apart."""
+    """What reading depends on: the time, how finely times are told apart, and the subject of who writes."""
 
     now: datetime
     granularity: Granularity
+    caller: str
 
 
 Reader: TypeAlias = Callable[[JsonValue, Reading], JsonValue]
@@ -89,9 +91,9 @@ def read_entry(value: JsonValue, reading: Reading) -> JsonValue:
 
 
 def read_subjects(value: JsonValue, reading: Reading) -> JsonValue:
-    """Subjects by id."""
+    """Subjects by id, where a placeholder may stand for the caller."""
     return {
-        check_subject_id(subject_id): read_subject(subject, reading)
+        check_subject_id(substituted(subject_id, reading.caller)): read_subject(subject, reading)
         for subject_id, subject in _object(value, "subjects").items()
     }
 

@@ -407,3 +407,18 @@ async def test_who_may_not_write_gets_403_and_who_may_not_read_404(policy: Clien
 async def test_an_action_without_a_token_is_400(policy: Client, scope: str, action: str) -> None:
     reply = await policy("POST", f"{P}{scope}/actions/{action}", data=b"")
     assert (reply.status, reply.error) == (400, "policies:action.failed")
+
+
+async def test_who_writes_may_name_himself_by_a_placeholder(policy: Client) -> None:
+    path = f"{P}/entries/reader/subjects/%7B%7B%20request:subjectId%20%7D%7D"
+    made = await policy("PUT", path, {"type": "me"})
+    assert (made.status, made.json) == (201, {"type": "me"})
+    assert (await policy("GET", f"{P}/entries/reader/subjects/nginx:ada")).json == {"type": "me"}
+    owner = {**ENTRY, "subjects": {"{{ request:subjectId }}": {"type": "t"}}}
+    thing = await policy("PUT", "/api/2/things/farm.one:own", {"_policy": {"entries": {"owner": owner}}})
+    assert thing.status == 201
+    assert (await policy("GET", "/api/2/policies/farm.one:own/entries/owner/subjects")).json == {
+        "nginx:ada": {"type": "t"}
+    }
+    unknown = await policy("PUT", f"{P}/entries/reader/subjects/%7B%7Brequest:name%7D%7D", {"type": "t"})
+    assert (unknown.status, unknown.error) == (400, "placeholder:placeholder.notresolvable")
