@@ -202,12 +202,12 @@ def _answer(
 
 
 def _whole(command: Command, resource: Resource, context: Context) -> JsonObject:
-    """The policy of a create or modify of ``/``: its id may be left out, but not be another one."""
+    """The policy of a create or modify of ``/``: its id may be left out, but not be another one, or none."""
+    given = command.value.get("policyId", MISSING) if isinstance(command.value, dict) else MISSING
+    if not isinstance(given, Missing) and given != command.entity_id:
+        raise PolicyIdNotSettable(str(given), command.entity_id)
     document = _value(command, resource, context)
     assert isinstance(document, dict)  # noqa: S101 - the reader of a whole policy returns an object
-    given = document.get("policyId")
-    if given is not None and given != command.entity_id:
-        raise PolicyIdNotSettable(str(given), command.entity_id)
     return {"policyId": command.entity_id, **document}
 
 

@@ -44,7 +44,9 @@ def check_form(path: Pointer) -> None:
     if path[:1] == ("entries",) and len(path) > 1:
         check_label(path[1])
     if len(path) == 4:
-        (check_subject_id if path[2] == "subjects" else check_resource_key)(path[3])
+        key = (check_subject_id if path[2] == "subjects" else check_resource_key)(path[3])
+        if key != path[3]:
+            raise PolicyEntryInvalid(f"The resource key {path[3][:300]!r} is not valid.", f"Write {key}.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

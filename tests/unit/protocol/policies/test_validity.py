@@ -6,6 +6,7 @@ import pytest
 
 from protocol.context import Limits
 from protocol.json import JsonObject, JsonValue
+from protocol.pointers import resolve
 from tests.unit.protocol.policies.scenario import ALICE, BASE, BOB, P1, entry, given, owned, rights
 
 LATER = "2026-06-01T10:00:01Z"
@@ -118,7 +119,10 @@ def test_imported_rights_count_for_the_creator() -> None:
             {"type": "t", "announcement": {"whenDeleted": "yes"}},
             "policies:subjectannouncement.invalid",
         ),
-        ("/entries/x/resources/device:/", rights("READ"), "json.key.invalid"),
+        ("/entries/x/resources/device:/", rights("READ"), "policies:entry.invalid"),
+        ("/entries/x/resources/thing", rights("READ"), "policies:entry.invalid"),
+        ("/entries/x/resources/thing:/a/", rights("READ"), "policies:entry.invalid"),
+        ("/entries/x/resources/thing:/a//b", rights("READ"), "json.pointer.invalid"),
         ("/entries/x/resources/thing:/", {"grant": []}, "json.field.missing"),
         ("/entries/x/resources/thing:/", rights("FLY"), "json.format.invalid"),
         ("/entries/x/importable", "maybe", "policies:entry.invalid"),
@@ -133,11 +137,38 @@ def test_imported_rights_count_for_the_creator() -> None:
         ("/imports", {"nonsense": {}}, "policies:id.invalid"),
         ("/imports/farm.one:p1", {}, "policies:import.invalid"),
         ("/imports/farm.base:common", 1, "policies:import.invalid"),
+        ("/imports/farm.base:common", None, "policies:import.invalid"),
+        ("/imports", {"farm.base:common": None}, "policies:import.invalid"),
+        ("/imports/farm.base:common", {"entries": ["a/b"]}, "policies:entry.invalid"),
+        ("/imports/farm.base:common", {"entries": ["imported-x"]}, "policies:label.invalid"),
+        ("/entries/x/references", [{"entry": "owner", "import": None}], "json.format.invalid"),
+        ("/", {"policyId": None, **owned()}, "policies:id.notsettable"),
+        ("/", {"policyId": 1, **owned()}, "policies:id.notsettable"),
+        ("/", {"policyId": "nonsense", **owned()}, "policies:id.notsettable"),
     ],
 )
 def test_bad_parts_are_refused_with_their_own_error(path: str, value: JsonValue, code: str) -> None:
     here = given(owned(x=entry(), never=entry(importable="never"))).beside(owned())
     here.when("modify", path, value).refused(code, 400)
+
+
+def test_lists_hold_everything_once() -> None:
+    here = given({"imports": {str(BASE): {}}, **owned()}).beside(owned())
+    state = here.when("modify", "/entries/owner/namespaces", ["a.b", "a.*", "a.b"]).then("modified", 204)
+    assert state is not None
+    assert resolve(state.document, ("entries", "owner", "namespaces")) == ["a.b", "a.*"]
+    state = here.when("modify", f"/imports/{BASE}/entries", ["x", "y", "x"]).then("modified", 204)
+    assert state is not None
+    assert resolve(state.document, ("imports", BASE, "entries")) == ["x", "y"]
+
+
+def test_resource_keys_are_kept_in_one_form() -> None:
+    written: JsonObject = {"thing:": rights("READ"), "thing:a/": rights("READ"), "message:/inbox": rights("READ")}
+    state = given(owned(user=entry())).when("modify", "/entries/user/resources", written).then("modified", 204)
+    assert state is not None
+    kept = resolve(state.document, ("entries", "user", "resources"))
+    assert isinstance(kept, dict)
+    assert list(kept) == ["thing:/", "thing:/a", "message:/inbox"]
 
 
 def test_sizes_and_counts_are_limited() -> None:
