@@ -17,7 +17,7 @@ from services.auth.authentication import Authentication
 from services.http import namespaces, operations, permissions, policies, search, things, whoami
 from services.http.answers import answer, error_answer, refusal_answer
 from services.http.exchange import Bounds, Commands, Edge, Exchange
-from services.http.headers import check_text, correlation_id_of, new_correlation_id
+from services.http.headers import check_once, check_text, correlation_id_of, new_correlation_id
 from services.http.operations import Operations
 from services.http.refusals import PlainRefusal, wrong_method
 from services.http.routes import Place, Route, Router
@@ -97,6 +97,7 @@ class HttpApp:
             action = route.methods["GET"]
         if route.access == "operator":
             self._throttles.arrived(request.remote)
+            check_once(request.headers, "authorization")
             verdict = self._operators.authenticate(request.headers)
             auth = verdict if isinstance(verdict, AuthContext) else await verdict
         return await action(Exchange(self._edge, request, path, query, correlation_id, auth), place)
