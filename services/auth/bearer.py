@@ -29,7 +29,7 @@ from services.auth.key_set import KeySet
 from services.auth.key_sources import source_of
 from services.auth.keys import IssuerKeys
 from services.auth.pre_authenticated import SUBJECTS_MAX
-from services.auth.tokens import LEEWAY_SECONDS, check_claims, check_signature, read_token
+from services.auth.tokens import LEEWAY_SECONDS, UnverifiedToken, check_claims, check_signature, read_token
 
 REMEMBERED_MAX: Final = 4_096
 
@@ -93,16 +93,29 @@ class BearerTokens:
         if provider is None:
             raise JwtIssuerNotSupported(token.issuer)
         if token.algorithm not in provider.issuer.algorithms:
-            raise AuthenticationFailed
+            raise AuthenticationFailed(description="Tokens that are signed by this algorithm are not accepted.")
         # Nothing is fetched for a token that would be refused whoever has signed it.
         ends = check_claims(token.claims, provider.issuer, self._clock()) + LEEWAY_SECONDS
-        keys = await provider.keys.having(token.kid)
-        check_signature(token, provider.issuer, keys)
+        keys = await _keys_that_signed(token, provider)
         context = AuthContext(subjects=_subjects(provider, token.claims), claims=token.claims)
         if len(self._remembered) >= self._remembered_max:
             del self._remembered[next(iter(self._remembered))]
         self._remembered[digest] = _Known(context, ends, provider, keys)
         return context
+
+
+async def _keys_that_signed(token: UnverifiedToken, provider: _Provider) -> KeySet:
+    """The issuer's keys, after the token has been found to be signed with one of them."""
+    keys = await provider.keys.having(token.kid)
+    try:
+        check_signature(token, provider.issuer, keys)
+    except AuthenticationFailed:
+        others = await provider.keys.other_than(keys)
+        if others is None:
+            raise
+        check_signature(token, provider.issuer, others)
+        return others
+    return keys
 
 
 def _subjects(provider: _Provider, claims: JsonObject) -> tuple[str, ...]:

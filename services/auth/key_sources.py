@@ -22,7 +22,20 @@ class KeysUnreachable(Exception):
 
 
 class KeySource(Protocol):
-    """Gives the text of a key set; raises ``KeysUnreachable``."""
+    """Gives the text of a key set; raises ``KeysUnreachable``.
+
+    It is asked anew when its answer is ``fresh_seconds`` old, and else once per ``retry_seconds`` in the long run.
+    """
+
+    @property
+    def fresh_seconds(self) -> float:
+        """For how long its answer counts without a doubt."""
+        ...
+
+    @property
+    def retry_seconds(self) -> float:
+        """How much time it is given between two questions."""
+        ...
 
     async def fetch(self) -> bytes:
         """The current text."""
@@ -30,7 +43,10 @@ class KeySource(Protocol):
 
 
 class KeyFile:
-    """A key set in a file, which may be replaced while the service runs."""
+    """A key set in a file, which may be replaced while the service runs. A look is cheap, so there are many."""
+
+    fresh_seconds = 10.0
+    retry_seconds = 5.0
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -52,6 +68,9 @@ class DiscoveredKeys:
     Fetches are rare (see ``services.auth.keys``), so each has a session of its own. Redirects are not followed: a
     provider says where its keys are, and nobody else does.
     """
+
+    fresh_seconds = 3_600.0
+    retry_seconds = 30.0
 
     def __init__(self, issuer: Issuer) -> None:
         self._issuer = issuer

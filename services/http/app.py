@@ -68,7 +68,7 @@ class HttpApp:
         except DittoError as error:
             response = error_answer(error, correlation_id or new_correlation_id())
             if error.status == 401:
-                response.headers["WWW-Authenticate"] = self._challenge(request.raw_path)
+                response.headers["WWW-Authenticate"] = self._challenge(request)
         except PlainRefusal as refusal:
             response = refusal_answer(refusal, correlation_id or new_correlation_id())
         except Exception:
@@ -115,8 +115,9 @@ class HttpApp:
                 raise ApiVersionNotSupported(version[1]) from None
             raise
 
-    def _challenge(self, target: str) -> str:
-        return (self._api if self._is_api(target) else self._operators).challenge
+    def _challenge(self, request: BaseRequest) -> str:
+        asked = self._api if self._is_api(request.raw_path) else self._operators
+        return asked.challenge_to(request.headers.get("Authorization"))
 
 
 def create_app(  # noqa: PLR0913 - what a server is made of
