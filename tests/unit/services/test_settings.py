@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from services.auth.issuers import Authority
 from services.settings import Settings, SettingsInvalid, load_settings, unknown_variables, variable_of
 
 
@@ -106,7 +107,16 @@ def test_issuers_are_json_and_say_what_is_wrong_with_them(monkeypatch: pytest.Mo
         "TWINLOG_OPENID_ISSUERS", '{"kc":{"issuer":"x.org","audience":"a","auth-subjects":["{{jwt:x}}"]}}'
     )
     issuer = load_settings().openid_issuers["kc"]
-    assert (issuer.url, issuer.audience, issuer.subjects) == ("https://x.org", ("a",), ("{{jwt:x}}",))
+    assert (issuer.audience, issuer.subjects) == (("a",), ("{{jwt:x}}",))
+    assert issuer.authorities == (Authority(names=frozenset({"x.org", "https://x.org"}), url="https://x.org"),)
+
+
+def test_one_key_may_stand_for_several_issuers(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TWINLOG_OPENID_ISSUERS", '{"a":{"issuers":["x.org/","http://y"]},"b":{"issuer":["z"]}}')
+    issuers = load_settings().openid_issuers
+    assert [authority.url for authority in issuers["a"].authorities] == ["https://x.org", "http://y"]
+    assert issuers["a"].names == {"x.org/", "https://x.org/", "http://y"}
+    assert issuers["b"].names == {"z", "https://z"}
 
 
 @pytest.mark.parametrize(
@@ -124,6 +134,13 @@ def test_issuers_are_json_and_say_what_is_wrong_with_them(monkeypatch: pytest.Mo
         '{"a":{"issuer":"x","jwks_file":"/no/such/file"}}',
         '{"a":{"issuer":"x"},"b":{"issuer":"https://x"}}',
         '{"twinlog":{"issuer":"x"}}',
+        '{"a":{"issuer":[]}}',
+        '{"a":{"issuer":["x",""]}}',
+        '{"a":{"issuer":"x","subjects":["{{ jwt:sub | fn:fly() }}"]}}',
+        '{"a":{"issuer":"x","subjects":["{{ jwt:sub | fn:split() }}"]}}',
+        '{"a":{"issuer":"x","conditions":["{{ header:x }}"]}}',
+        '{"a":{"issuer":"x","jwks_uri":"ftp://x/keys"}}',
+        '{"a":{"issuer":"x","jwks_uri":"https://x/keys","jwks_file":"pyproject.toml"}}',
     ],
 )
 def test_issuers_that_cannot_be_used_stop_the_start(monkeypatch: pytest.MonkeyPatch, issuers: str) -> None:

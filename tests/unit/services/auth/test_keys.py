@@ -33,7 +33,7 @@ def clock() -> Clock:
 
 @pytest.fixture
 def tokens(provider: Provider, clock: Clock) -> BearerTokens:
-    issuer = Issuer(issuer=provider.url, protocol="http")
+    issuer = Issuer(issuer=(provider.url,), protocol="http")
     return BearerTokens({"farm": issuer}, clock=lambda: float(NOW), time=clock)
 
 
@@ -167,8 +167,28 @@ async def test_an_endless_key_set_is_cut_off(provider: Provider, tokens: BearerT
     assert (await refusal(tokens, signed(provider))).status == 503
 
 
+async def test_keys_come_from_where_the_operator_says_whatever_the_issuer_is_called(
+    provider: Provider, clock: Clock
+) -> None:
+    provider.discovery = {}
+    given = {"issuer": "https://not.to.be.reached", "jwks_uri": f"{provider.url}/keys"}
+    tokens = BearerTokens({"farm": Issuer.model_validate(given)}, clock=lambda: float(NOW), time=clock)
+    assert (await ask(tokens, token(claims(iss="https://not.to.be.reached")))).subjects == ("farm:ada",)
+    assert provider.asked == 1
+
+
+async def test_each_issuer_of_one_key_has_its_own_keys(clock: Clock) -> None:
+    async with serving_provider() as one, serving_provider() as other:
+        other.keys = [jwk("one", rsa_key(1))]
+        issuer = Issuer.model_validate({"issuers": [one.url, other.url]})
+        tokens = BearerTokens({"farm": issuer}, clock=lambda: float(NOW), time=clock)
+        await ask(tokens, token(claims(iss=one.url)))
+        await ask(tokens, token(claims(iss=other.url), key=rsa_key(1)))
+        assert (await refusal(tokens, token(claims(iss=other.url)))).status == 401
+
+
 async def test_nobody_listening_is_503(clock: Clock) -> None:
-    issuer = Issuer(issuer="http://127.0.0.1:1", protocol="http")
+    issuer = Issuer(issuer=("http://127.0.0.1:1",), protocol="http")
     tokens = BearerTokens({"farm": issuer}, clock=lambda: float(NOW), time=clock)
     error: DittoError = await refusal(tokens, token(claims(iss="http://127.0.0.1:1")))
     assert error.status == 503
@@ -178,7 +198,7 @@ async def test_nobody_listening_is_503(clock: Clock) -> None:
 async def test_a_file_that_is_no_key_set_is_503(tmp_path: Path, clock: Clock, text: str) -> None:
     path = tmp_path / "keys.json"
     path.write_text(text)
-    issuer = Issuer(issuer="https://x", jwks_file=path)
+    issuer = Issuer(issuer=("https://x",), jwks_file=path)
     tokens = BearerTokens({"farm": issuer}, clock=lambda: float(NOW), time=clock)
     assert (await refusal(tokens, token(claims(iss="https://x")))).status == 503
 
@@ -186,7 +206,7 @@ async def test_a_file_that_is_no_key_set_is_503(tmp_path: Path, clock: Clock, te
 async def test_a_replaced_file_is_read_again(tmp_path: Path, clock: Clock) -> None:
     path = tmp_path / "keys.json"
     path.write_text('{"keys":[]}')
-    issuer = Issuer(issuer="https://x", jwks_file=path)
+    issuer = Issuer(issuer=("https://x",), jwks_file=path)
     tokens = BearerTokens({"farm": issuer}, clock=lambda: float(NOW), time=clock)
     good = token(claims(iss="https://x"))
     assert (await refusal(tokens, good)).status == 401
@@ -197,7 +217,7 @@ async def test_a_replaced_file_is_read_again(tmp_path: Path, clock: Clock) -> No
 async def test_a_key_that_was_taken_out_of_a_file_counts_for_seconds_only(tmp_path: Path, clock: Clock) -> None:
     path = tmp_path / "keys.json"
     path.write_text(json.dumps({"keys": [jwk("one", rsa_key()), jwk("two", rsa_key(1))]}))
-    issuer = Issuer(issuer="https://x", jwks_file=path)
+    issuer = Issuer(issuer=("https://x",), jwks_file=path)
     tokens = BearerTokens({"farm": issuer}, clock=lambda: float(NOW), time=clock)
     good = token(claims(iss="https://x"))
     await ask(tokens, good)
