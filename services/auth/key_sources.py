@@ -72,7 +72,7 @@ class DiscoveredKeys:
     """
 
     fresh_seconds = 3_600.0
-    retry_seconds = 30.0
+    retry_seconds = 10.0
 
     def __init__(self, authority: Authority) -> None:
         self._authority = authority
