@@ -63,6 +63,12 @@ def check_template(template: str, prefixes: Collection[str]) -> None:
                 raise PlaceholderNotResolvable(match[0])
 
 
+def names_of(template: str, prefix: str) -> frozenset[str]:
+    """The names that a template has behind a prefix; raises what ``check_template`` raises about functions."""
+    pipelines = (read_pipeline(match[1].strip()) for match in _EXPRESSION.finditer(template))
+    return frozenset(each.name for pipeline in pipelines for each in pipeline.placeholders if each.prefix == prefix)
+
+
 def claim_values(claims: JsonValue, path: str) -> Values:
     """The values of ``jwt:<path>``: a claim of that name, or one nested as the slashes say; arrays give each element.
 

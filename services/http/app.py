@@ -132,6 +132,7 @@ def create_app(  # noqa: PLR0913 - what a server is made of
     searching: Searching | None = None,
     search_indexes: SearchIndexes | None = None,
     throttles: Throttles = UNTHROTTLED,
+    action_headers: frozenset[str] = frozenset(),
 ) -> HttpApp:
     """The HTTP edge over ``commands``: every route, none of the sockets (those are ``services.http.server``)."""
     edge = Edge(
@@ -141,6 +142,7 @@ def create_app(  # noqa: PLR0913 - what a server is made of
         public_url=public_url,
         stopping=asyncio.Event(),
         searching=searching,
+        action_headers=action_headers,
     )
     routes = routing_table(default_namespace, operations_of, searching=searching, search_indexes=search_indexes)
     return HttpApp(edge=edge, api=api, operators=operators, routes=routes, throttles=throttles)

@@ -13,12 +13,14 @@ import pytest
 from eventstore.events import Commit, NewEvent, StreamAppend, StreamName
 from eventstore.memory import InMemorySoleWriter
 from projections.twins import InMemoryTwins
+from protocol.context import Limits
 from protocol.identifiers import PolicyId
 from protocol.signals import Event
 from protocol.stored import store_event
 from services.auth.setup import api_authentication
 from services.auth.tokens import LEEWAY_SECONDS
 from services.commanding.commanding import Commanding
+from services.commanding.limits import CommandingLimits
 from services.settings import Settings
 from tests.api.conftest import SETTINGS, Client, _now, serving
 from tests.api.gated import GatedStore
@@ -186,6 +188,29 @@ async def test_a_repeated_activation_is_answered_as_the_first(policy: Client) ->
         path = f"{P}/entries/reader/actions/activateTokenIntegration"
         reply = await policy("POST", path, None, {"Idempotency-Key": "k"}, data=b"", auth=bearer(sub="app"))
         assert reply.status == 204
+
+
+async def test_a_lent_subject_may_be_made_of_headers_that_the_operator_names(
+    store: GatedStore, settings: Settings
+) -> None:
+    template = "webhook:{{header:X-Hook | fn:lower()}}:{{policy-entry:label}}"
+    rules = CommandingLimits(rules=Limits(integration_subject=template))
+    lease = InMemorySoleWriter(held=True)
+    action, hook = f"{P}/entries/app/actions/activateTokenIntegration", {"X-Hook": "Garden", "X-Other": "o"}
+    async with (
+        Commanding(store=store, twins=InMemoryTwins(store), sole_writer=lease, clock=_now, limits=rules) as commands,
+        serving(commands, api=api_authentication(settings), action_headers=frozenset({"x-hook"})) as client,
+    ):
+        entries = {
+            "owner": {"subjects": {"nginx:ada": {"type": "t"}}, "resources": RIGHTS},
+            "app": {"subjects": {"farm:app": {"type": "t"}}, "resources": READING},
+        }
+        await client("PUT", P, {"entries": entries})
+        for headers in ({}, {"X-Hook": " "}):
+            refused = await client("POST", action, None, headers, data=b"", auth=bearer(sub="app"))
+            assert refused.status == 400
+        assert (await client("POST", action, None, hook, data=b"", auth=bearer(sub="app"))).status == 204
+        assert "webhook:garden:app" in (await client("GET", f"{P}/entries/app/subjects")).json
 
 
 async def test_whose_time_is_over_gets_401_and_whoever_was_never_there_404(policy: Client, store: GatedStore) -> None:

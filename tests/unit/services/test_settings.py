@@ -149,6 +149,31 @@ def test_issuers_that_cannot_be_used_stop_the_start(monkeypatch: pytest.MonkeyPa
         load_settings()
 
 
+def test_the_subjects_of_integrations_are_a_template(monkeypatch: pytest.MonkeyPatch) -> None:
+    template = "hook:{{ header:X-Hook }}:{{ jwt:scope | fn:split(' ') | fn:filter('like','hook-*') }}"
+    monkeypatch.setenv("TWINLOG_INTEGRATION_SUBJECT", template)
+    assert load_settings().integration_subject == template
+
+
+@pytest.mark.parametrize(
+    "template",
+    [
+        "nocolon",
+        "a:{{ time:now }}",
+        "a:{{ jwt:aud | fn:fly() }}",
+        "a:{{ header:Authorization }}",
+        "a:{{ fn:default(header:cookie) }}",
+        "a:{{",
+    ],
+)
+def test_subjects_of_integrations_that_cannot_be_made_stop_the_start(
+    monkeypatch: pytest.MonkeyPatch, template: str
+) -> None:
+    monkeypatch.setenv("TWINLOG_INTEGRATION_SUBJECT", template)
+    with pytest.raises(SettingsInvalid, match="TWINLOG_INTEGRATION_SUBJECT"):
+        load_settings()
+
+
 def test_root_policies_are_listed_by_namespace(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TWINLOG_NAMESPACE_POLICIES", '{"farm.*":["ops:a","ops:b"],"*":["ops:c"]}')
     assert load_settings().root_policies == (("farm.*", "ops:a"), ("farm.*", "ops:b"), ("*", "ops:c"))
