@@ -112,11 +112,11 @@ def _placeholder(text: str) -> Placeholder:
 
 def _call(text: str) -> Call:
     found = _CALL.fullmatch(text)
-    if found is None or found[1] not in _ARITIES:
+    if found is None or found[1] not in ARITIES:
         raise PlaceholderFunctionUnknown(text)
     name, inside = found[1], found[2].strip()
     arguments = _parts(_ARGUMENTS, ",", inside) if inside else []
-    if arguments is None or len(arguments) not in _ARITIES[name]:
+    if arguments is None or len(arguments) not in ARITIES[name]:
         raise PlaceholderFunctionSignatureInvalid(text)
     call = Call(name, tuple(map(_argument, arguments)))
     if (name == "split" and call.arguments == ("",)) or (
@@ -227,10 +227,11 @@ _FUNCTIONS: Final[dict[str, _Function]] = {
     "filter": _filter,
 }
 
-_ARITIES: Final[dict[str, range]] = {
+ARITIES: Final[dict[str, range]] = {
     **dict.fromkeys(("lower", "upper", "trim", "url-encode", "url-decode", "delete"), range(1)),
     **dict.fromkeys(("base64-encode", "base64-decode"), range(1)),
     **dict.fromkeys(("substring-before", "substring-after", "split", "join", "default"), range(1, 2)),
     "replace": range(2, 3),
     "filter": range(1, 4),
 }
+"""How many arguments each function takes."""
