@@ -44,6 +44,7 @@ async def test_a_permission_is_explained_by_the_entry_that_decides_imported_or_n
     assert cells[:4] == ["farm.one:p", "guests", "", "nginx:ada"]
     assert cells[4:] == ["thing:/attributes/secret", "revoke", "same", "decides"]
     assert revoked.text.splitlines()[-1] == "not granted"
+    assert "[" not in revoked.text
     part = await twinlog(*explain, "thing:/attributes", "READ")
     assert part.code == 1
     assert part.text.splitlines()[-1].startswith("granted in part")
