@@ -97,7 +97,6 @@ def open_broker(
     publisher = EventPublisher(
         link_of(url, topology, "events", meters),
         envelope_of=envelope_of,
-        head=core.store.head,
         meters=meters,
         visible=_visible(settings, core),
     )

@@ -33,7 +33,6 @@ def new_publisher(url: str, store: InMemoryEventStore, *, in_flight: int = 2_000
     return EventPublisher(
         new_link(url, "events"),
         envelope_of=envelope_of,
-        head=store.head,
         meters=new_meters(),
         in_flight=in_flight,
         save_seconds=0.0,
