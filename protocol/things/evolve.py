@@ -11,11 +11,11 @@ from typing import assert_never
 
 from protocol import sizes
 from protocol.documents import changed
-from protocol.identifiers import ThingId
+from protocol.identifiers import PolicyId, ThingId
 from protocol.json import JsonObject, Missing
 from protocol.signals import Event
 from protocol.things.metadata import carried_on
-from protocol.things.state import ThingState
+from protocol.things.state import ThingState, policy_of
 
 _SMALLEST = 2 * 256 + 40
 """More than a document that holds nothing but the two ids takes in print."""
@@ -29,6 +29,7 @@ def evolve(state: ThingState | None, event: Event, *, revision: int, timestamp: 
     document = _tombstone(before) if deleted else changed(before, event)
     return ThingState(
         thing_id=thing_id,
+        policy_id=_policy_after(state, document),
         document=document,
         revision=revision,
         created=timestamp if state is None or state.deleted else state.created,
@@ -37,6 +38,13 @@ def evolve(state: ThingState | None, event: Event, *, revision: int, timestamp: 
         deleted=deleted,
         metadata=metadata_after(state, event, document),
     )
+
+
+def _policy_after(state: ThingState | None, document: JsonObject) -> PolicyId | None:
+    """The policy that the document names, which is the same object for as long as it is the same policy."""
+    if state is not None and state.policy_id == document.get("policyId"):
+        return state.policy_id
+    return policy_of(document)
 
 
 def metadata_after(state: ThingState | None, event: Event, document: JsonObject) -> JsonObject:
