@@ -36,11 +36,11 @@ from protocol.signals import (
     SubscribeToSearch,
 )
 from services.amqp.acknowledges import Acknowledges
+from services.amqp.aside import Aside
 from services.amqp.awaiting import Awaiting
 from services.amqp.careful import unreadable
 from services.amqp.channels import Delivery
 from services.amqp.connection import Backoff
-from services.amqp.dead_letters import TROUBLE
 from services.amqp.identity import Identity
 from services.amqp.mapper import Mapper
 from services.amqp.meters import Meters
@@ -112,7 +112,6 @@ class Intake:
         self._awaiting = Awaiting(index, self._acknowledged, held_max=held_max)
         self._mapper = mapper
         self._identity = identity
-        self._dead_letters = dead_letters
         self._meters = meters
         self._patience = patience
         self._name = name
@@ -127,9 +126,11 @@ class Intake:
         self._resuming: asyncio.TimerHandle | None = None
         self._failures = 0
         self._retries: dict[int, asyncio.TimerHandle] = {}
-        self._putting: set[asyncio.Task[None]] = set()
         self._in_flight = 0
         self._idle = asyncio.Event()
+        self._aside = Aside(
+            dead_letters, backoff=patience.backoff, meters=meters, settle=self._settle, idle=self._idle.set
+        )
 
     def attach(self, channel: Settles, replies: Sends) -> None:
         """Say where acknowledgements and answers go; before the first delivery."""
@@ -153,7 +154,7 @@ class Intake:
         """
         self._open = False
         self._cancel_timers()
-        while self._in_flight or self._putting:
+        while self._in_flight or self._aside:
             self._idle.clear()
             await self._idle.wait()
         await self._awaiting.stop()
@@ -166,8 +167,7 @@ class Intake:
         self._replies = None
         self._cancel_timers()
         self._awaiting.close()
-        for task in self._putting:
-            task.cancel()
+        self._aside.close()
 
     def _cancel_timers(self) -> None:
         if self._resuming is not None:
@@ -344,30 +344,7 @@ class Intake:
             return
         self._settlement.hold(request.delivery.tag)
         self._flush_soon()
-        task = asyncio.ensure_future(self._put(request, error))
-        self._putting.add(task)
-        task.add_done_callback(self._put_done)
-
-    async def _put(self, request: Request, error: DittoError) -> None:
-        failures = 0
-        while True:
-            try:
-                await self._dead_letters.put(request.delivery, error)
-            except TROUBLE as trouble:
-                failures += 1
-                pause = self._patience.backoff.pause(failures, 0.0)
-                log.error("dead_letter_not_taken", reason=str(trouble), retry_in=pause)  # noqa: TRY400 - no bug of ours
-                await asyncio.sleep(pause)
-            else:
-                log.warning("message_put_aside", reason=error.code, message=error.message)
-                self._meters.put_aside(error.code)
-                self._settle(request)
-                return
-
-    def _put_done(self, task: asyncio.Task[None]) -> None:
-        self._putting.discard(task)
-        if not self._putting:
-            self._idle.set()
+        self._aside.put(request, error)
 
     def _settle(self, request: Request) -> None:
         self._settlement.settle(request.delivery.tag)

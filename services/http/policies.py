@@ -1,6 +1,6 @@
 """The policies of HTTP API 2: their rows in the routing table.
 
-Source: Ditto documentation, page *http-api-doc*, and http-api.md section 14.
+Source: Ditto documentation, page *http-api-doc* (tag Policies).
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Which error belongs to which resource: statuses and codes as the error catalogue has them, written out again.
 
-Source: Ditto documentation and errors.md, section 3; the keys are paths in which ``*`` stands for one key and ``**``
+Source: Ditto documentation, page *basic-errors*; the keys are paths in which ``*`` stands for one key and ``**``
 for any number of them.
 """
 

@@ -1,7 +1,7 @@
 """What every caller must be answered, worked out from the documents alone.
 
 Permissions come from the slow model (``tests.unit.protocol.enforcement.slow_model``); nothing here calls the code
-under test. The rules are those of policies.md sections 3 to 5, http-api.md sections 5, 12 and 14 and errors.md.
+under test. The rules are those of Ditto's documentation, pages *basic-policy*, *httpapi-concepts* and *basic-errors*.
 """
 
 from __future__ import annotations

@@ -215,7 +215,7 @@ async def test_no_more_than_the_prefetch_is_ever_taken(amqp_url: str) -> None:
         answered = 0
         while answered < 40:
             expected = min(answered + 5, 40)
-            await eventually(lambda: len(commanding.submissions) >= expected, "the window is filled")  # noqa: B023
+            await eventually(lambda: len(commanding.submissions) >= expected, "the window is filled")  # noqa: B023 - awaited in this turn of the loop
             await asyncio.sleep(0.01)
             assert len(commanding.submissions) == expected
             commanding.submissions[answered].succeed()

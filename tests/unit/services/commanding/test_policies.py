@@ -115,7 +115,7 @@ async def test_a_command_that_a_policy_change_overtakes_is_judged_again() -> Non
 
 async def test_imports_take_effect_and_change_without_an_event_on_the_importer() -> None:
     stage = Stage()
-    base = policy("create", "/", {"entries": {**OWNED["entries"], "user": READER}}, policy_id="farm:base")  # type: ignore[dict-item]
+    base = policy("create", "/", {"entries": {**OWNED["entries"], "user": READER}}, policy_id="farm:base")  # type: ignore[dict-item]  # an object of ours
     async with stage.service() as here, stage.service() as there:
         await here.execute(base, ALICE)
         await here.execute(policy("create", "/", {**OWNED, "imports": {"farm:base": {}}}), ALICE)
@@ -160,7 +160,7 @@ async def test_the_resolved_view_shows_of_what_is_imported_only_what_the_caller_
 async def test_several_things_are_read_as_far_as_each_may_be() -> None:
     stage = Stage()
     async with stage.service() as service:
-        await service.execute(policy("create", "/", {"entries": {**OWNED["entries"], "user": READER}}), ALICE)  # type: ignore[dict-item]
+        await service.execute(policy("create", "/", {"entries": {**OWNED["entries"], "user": READER}}), ALICE)  # type: ignore[dict-item]  # as above
         await service.execute(create(policyId=SHARED, attributes={"open": 1, "closed": 2}), ALICE)
         await service.execute(create(WELL), ALICE)
         response = await service.execute(RetrieveThings(thing_ids=(PUMP, WELL, ThingId("farm:none"))), BOB)
@@ -171,7 +171,7 @@ async def test_the_past_needs_more_than_a_glimpse() -> None:
     stage = Stage()
     past = Command(entity_id=PUMP, verb="retrieve", path=(), headers={"at-historical-revision": 1})
     async with stage.service() as service:
-        await service.execute(policy("create", "/", {"entries": {**OWNED["entries"], "user": READER}}), ALICE)  # type: ignore[dict-item]
+        await service.execute(policy("create", "/", {"entries": {**OWNED["entries"], "user": READER}}), ALICE)  # type: ignore[dict-item]  # as above
         await service.execute(create(policyId=SHARED, attributes={"open": 1}), ALICE)
         assert await status(service, past) == 200
         assert await status(service, past, BOB) == "things:thing.notfound"
