@@ -13,7 +13,7 @@ Source: Ditto documentation, page *basic-policy*, sections on subject expiry and
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from hashlib import blake2b
@@ -35,7 +35,6 @@ AT_ONCE: Final = datetime(1970, 1, 1, tzinfo=UTC)
 """When something is due whatever the clock says: one that was put back must not delay what has happened already."""
 
 UNANSWERED: Final = frozenset({408, 424})
-_READ: Final = frozenset({"asked", "expiry"})
 _NONE: Final[JsonObject] = {}
 _FINEST: Final = timedelta(microseconds=1)
 _NOTHING: Final = Announcement(
@@ -119,14 +118,20 @@ class Watch:
 
     def with_(self, **changes: object) -> Watch:
         """The watch with changes to anything but its subject; what was read from that is not read again."""
-        changed = replace(self, **changes)  # type: ignore[arg-type]  # as with ``replace``
-        for name in _READ & self.__dict__.keys():
-            changed.__dict__[name] = self.__dict__[name]
+        if not _CHANGEABLE.issuperset(changes):
+            raise TypeError(f"not to be changed: {changes.keys() - _CHANGEABLE}")
+        # What ``dataclasses.replace`` does costs 6 µs, and three of it are a tenth of all that is done for a subject.
+        changed = object.__new__(Watch)
+        changed.__dict__.update(self.__dict__, **changes)
         return changed
 
     def is_due(self, now: datetime) -> bool:
         """Whether something is to be done."""
         return self.next_at is not None and self.next_at <= now
+
+
+_MEMBERS: Final = tuple(member.name for member in fields(Watch))
+_CHANGEABLE: Final = frozenset(_MEMBERS) - {"watch_id", "subject_id", "subject", "since"}
 
 
 def asked(subject: JsonObject) -> Announcement:
@@ -181,16 +186,16 @@ def chance_of(watch: str) -> float:
 def to_json(watch: Watch) -> JsonObject:
     """The watch as it is kept; what says nothing is left out."""
     kept: JsonObject = {}
-    for member in fields(watch):
-        value = getattr(watch, member.name)
-        if isinstance(value, datetime):
-            kept[member.name] = iso(value)
-        elif member.name == "acks" and value:
+    for name in _MEMBERS:
+        value = getattr(watch, name)
+        if value is None or value is False or value == ():
+            continue
+        if name == "acks":
             kept["acks"] = [
                 {"label": ack.label, "status": ack.status, "by": ack.by, "at": iso(ack.at)} for ack in watch.acks
             ]
-        elif value is not None and value != () and value is not False:
-            kept[member.name] = value
+        else:
+            kept[name] = iso(value) if isinstance(value, datetime) else value
     return kept
 
 
