@@ -20,10 +20,15 @@ FIRST_POLICIES: Final = 8
 
 @dataclass(slots=True, kw_only=True)
 class Round:
-    """Policies that are claimed: what is watched there, and how each claim will be given back."""
+    """Policies that are claimed: what is watched there, and how each claim will be given back.
+
+    From ``until`` on (by the monotonic clock) somebody else may have the claims. A process that stood still for so long
+    must not publish any more: what it meant to tell may be told, and the subject removed.
+    """
 
     watched: dict[StreamName, Watching]
     releases: dict[StreamName, Release]
+    until: float
     removed: set[str] = field(default_factory=set)
     taken: dict[str, int] = field(default_factory=dict)
 

@@ -22,7 +22,7 @@ def round_of(**policies: list[Watch]) -> Round:
         StreamName(f"policy:farm.one:{name}"): Watching(watches={each.watch_id: each for each in watches})
         for name, watches in policies.items()
     }
-    return Round(watched=watched, releases={})
+    return Round(watched=watched, releases={}, until=0.0)
 
 
 def names(found: dict[StreamName, list[Step]]) -> dict[str, list[str]]:
