@@ -15,12 +15,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime, timedelta
-from functools import cached_property
+from functools import cached_property, lru_cache
 from hashlib import blake2b
 from typing import Final, Literal, TypeAlias
 
 from protocol.errors import DittoError
-from protocol.json import JsonObject, JsonValue, canonical
+from protocol.json import JsonObject, JsonValue, canonical, dump
+from protocol.json import parse as parse_json
 from protocol.policies.expiry import Announcement, announcement
 from protocol.wire.timestamps import iso, parse
 
@@ -36,6 +37,10 @@ AT_ONCE: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 UNANSWERED: Final = frozenset({408, 424})
 _NONE: Final[JsonObject] = {}
+MAX_REMEMBERED: Final = 512
+"""Longer announcement objects are read anew each time, so that nobody can fill the memory with them."""
+
+_DEPTH: Final = 1_000
 _FINEST: Final = timedelta(microseconds=1)
 _NOTHING: Final = Announcement(
     before_expiry=None, when_deleted=False, ack_labels=(), ack_timeout=None, randomization=None
@@ -136,11 +141,22 @@ _CHANGEABLE: Final = frozenset(_MEMBERS) - {"watch_id", "subject_id", "subject",
 
 def asked(subject: JsonObject) -> Announcement:
     """What the announcement object of a subject asks for; what nobody can read asks for nothing."""
+    found = subject.get("announcement")
+    if found is None:
+        return _NOTHING
+    written = dump(found)
+    return _remembered(written) if len(written) <= MAX_REMEMBERED else _read(written)
+
+
+def _read(written: bytes) -> Announcement:
     try:
-        found = subject.get("announcement")
-        return _NOTHING if found is None else announcement(found, granularity=_FINEST)[0]
+        return announcement(parse_json(written, max_depth=_DEPTH), granularity=_FINEST)[0]
     except DittoError:
         return _NOTHING
+
+
+_remembered = lru_cache(maxsize=1_024)(_read)
+"""Many subjects ask for the same, and each of them is read again whenever its row is."""
 
 
 def expiry_of(subject: JsonObject) -> datetime | None:
