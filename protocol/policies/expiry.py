@@ -18,8 +18,13 @@ from protocol.wire.timestamps import iso
 _MEMBERS: Final = frozenset({"beforeExpiry", "whenDeleted", "requestedAcks", "randomizationInterval"})
 _BEFORE_EXPIRY: Final = re.compile(r"(\d{1,9})([smh]?)")
 _SECONDS: Final = {"s": 1, "": 1, "m": 60, "h": 3_600}
-_DAY: Final = timedelta(days=1)
-_UNITS: Final = (timedelta(hours=1), timedelta(minutes=1), timedelta(seconds=1), timedelta(milliseconds=1))
+_DAY, _HOUR, _MINUTE, _SECOND, _ = _UNITS = (
+    timedelta(days=1),
+    timedelta(hours=1),
+    timedelta(minutes=1),
+    timedelta(seconds=1),
+    timedelta(milliseconds=1),
+)
 _ACK_LABEL: Final = re.compile(r"(?:\{\{\s*[a-z]+:[a-z]+\s*\}\}:)?[a-zA-Z0-9-_:]{3,165}")
 _INSTANT: Final = re.compile(
     r"(?P<day>\d{4}-\d\d-\d\d)T(?P<hour>\d\d)(?P<rest>:\d\d:\d\d)(?:\.(?P<fraction>\d{1,9}))?"
@@ -50,12 +55,14 @@ class Announcement:
 def rounded_up(moment: datetime, granularity: timedelta) -> datetime:
     """The first multiple of the granularity at or after the moment.
 
-    Multiples are counted from the start of the unit above: hours from midnight UTC, minutes from the hour, days from
-    the first of the month. With an hour 10:00:01 becomes 11:00; with 15 minutes 10:16 becomes 10:30.
+    A granularity counts in whole units, the largest that it contains (36 hours are a day), and its multiples from the
+    start of the unit above: hours from midnight UTC, minutes from the hour, days from the first of the month. With an
+    hour 10:00:01 becomes 11:00; with 15 minutes 10:16 becomes 10:30.
     """
-    start = _start_of_parent(moment, granularity)
-    steps = -((moment - start) // -granularity)
-    return start + steps * granularity
+    unit = next(unit for unit in _UNITS if unit <= granularity)
+    step = granularity // unit * unit
+    start = _start_of_parent(moment, unit)
+    return start - (moment - start) // -step * step
 
 
 def expiry(text: JsonValue, *, now: datetime, granularity: timedelta) -> datetime:
@@ -121,14 +128,14 @@ def _instant(text: JsonValue) -> datetime:
     return whole.astimezone(UTC) + finer
 
 
-def _start_of_parent(moment: datetime, granularity: timedelta) -> datetime:
-    if granularity % _DAY == timedelta():
+def _start_of_parent(moment: datetime, unit: timedelta) -> datetime:
+    if unit == _DAY:
         return moment.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
-    if granularity % _UNITS[0] == timedelta():
+    if unit == _HOUR:
         return moment.replace(hour=0, minute=0, second=0, microsecond=0)
-    if granularity % _UNITS[1] == timedelta():
+    if unit == _MINUTE:
         return moment.replace(minute=0, second=0, microsecond=0)
-    if granularity % _UNITS[2] == timedelta():
+    if unit == _SECOND:
         return moment.replace(second=0, microsecond=0)
     return moment.replace(microsecond=0)
 
