@@ -111,7 +111,7 @@ def state_id(state: EntityState) -> EntityId:
 
 def _tree(state: EntityState, enforcer: Enforcer, context: Context, permission: Permission) -> PermissionTree:
     if isinstance(state, ThingState):
-        return enforcer.tree(context.subjects, permission, "thing", state.thing_id.namespace)
+        return enforcer.thing_tree(context.subjects, permission, state.thing_id)
     return enforcer.tree(context.subjects, permission, "policy")
 
 

@@ -112,7 +112,7 @@ def created_thing(command: Command, body: JsonObject, context: Context) -> tuple
 def _check_writable(thing_id: ThingId, policy_id: PolicyId, new: JsonObject | None, context: Context) -> None:
     """Whoever creates a thing must have WRITE on all of it, whichever policy governs it."""
     enforcer = context.enforcer(policy_id) if new is None else context.enforcer_of(unborn(new, context))
-    if enforcer is None or not enforcer.tree(context.subjects, "WRITE", "thing", thing_id.namespace).unrestricted(ROOT):
+    if enforcer is None or not enforcer.thing_tree(context.subjects, "WRITE", thing_id).unrestricted(ROOT):
         raise ThingNotModifiable(thing_id)
 
 
@@ -157,7 +157,7 @@ def _source(source: PolicyId | _Reference | None, context: Context) -> EntityId 
     enforcer = context.enforcer(thing.policy_id)
     if enforcer is None:
         raise ThingNotFound(source.thing_id)
-    readable = enforcer.tree(context.subjects, "READ", "thing", source.thing_id.namespace)
+    readable = enforcer.thing_tree(context.subjects, "READ", source.thing_id)
     if not readable.partial(source.field):
         raise ThingNotFound(source.thing_id)
     policy_id = resolve(thing.document, source.field)

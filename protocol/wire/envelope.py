@@ -6,11 +6,12 @@ Source: Ditto documentation page *protocol-specification*.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final, TypeVar
 
 from protocol import json
 from protocol.errors import DittoError, JsonFieldMissing, JsonFormatInvalid, JsonInvalid
+from protocol.immutable import immutable
 from protocol.json import MISSING, JsonObject, JsonValue, Missing
 from protocol.wire.topics import Topic, parse_topic
 
@@ -24,7 +25,7 @@ _KINDS: Final[Mapping[type, str]] = {str: "a string", dict: "an object", int: "a
 _Kind = TypeVar("_Kind", str, int, JsonObject)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@immutable
 class Envelope:
     """A message in its parts, as they were said; nothing but the topic has been understood yet.
 

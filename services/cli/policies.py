@@ -6,6 +6,7 @@ from typing import Annotated, Final
 
 import typer
 from rich.table import Table
+from rich.text import Text
 
 from eventstore.events import StreamName
 from projections.events import follow
@@ -83,7 +84,7 @@ async def _explain(
         console().print_json(dump(found.to_json()).decode())
     else:
         console().print(_table(found, f"{asked} on {resource_type}:{text(path)} for {', '.join(subjects)}"))
-        console().print("[green]granted[/green]" if found.allowed else "[red]not granted[/red]")
+        console().print(Text("granted", "green") if found.allowed else Text("not granted", "red"))
     if not found.allowed:
         raise typer.Exit(Exit.FAILED)
 
@@ -119,8 +120,7 @@ def _table(found: Explanation, title: str) -> Table:
     return table
 
 
-def _row(bearing: Bearing) -> tuple[str, ...]:
+def _row(bearing: Bearing) -> tuple[str | Text, ...]:
     rule = bearing.rule
-    colour = "green" if bearing.effect == "grant" else "red"
-    resource = f"{rule.resource_type}:{text(rule.path)}"
-    return str(rule.policy_id), rule.label, resource, f"[{colour}]{bearing.effect}[/{colour}]", bearing.relation
+    effect = Text(bearing.effect, "green" if bearing.effect == "grant" else "red")
+    return str(rule.policy_id), rule.label, f"{rule.resource_type}:{text(rule.path)}", effect, bearing.relation

@@ -214,6 +214,14 @@ async def test_every_command_has_help_with_its_exit_codes(twinlog: Twinlog, comm
     assert "TWINLOG_DATABASE_URL" in told.text
 
 
+@pytest.mark.parametrize("command", ["settings", "demo"])
+async def test_what_looks_for_no_server_has_help_with_its_exit_codes_alone(twinlog: Twinlog, command: str) -> None:
+    told = await twinlog(command, "--help")
+    assert told.code == 0
+    assert "Exit codes" in told.text
+    assert "Finds the database" not in told.text
+
+
 async def test_the_help_of_an_option_names_the_variable_behind_it(twinlog: Twinlog) -> None:
     told = (await twinlog("serve", "--help")).text
     assert all(name in told for name in ("TWINLOG_HTTP_PORT", "TWINLOG_HTTP_HOST", "TWINLOG_HOME"))

@@ -40,6 +40,7 @@ async def test_a_permission_is_explained_by_the_entry_that_decides_imported_or_n
     assert "guests" in revoked.text
     assert "decides" in revoked.text
     assert "not granted" in revoked.text
+    assert "[" not in revoked.text
     stranger = await twinlog("policy", "explain", "farm.one:p", "-s", "nginx:bob", "thing:/", "READ")
     assert stranger.code == 1
 
