@@ -69,21 +69,28 @@ def expiry(text: JsonValue, *, now: datetime, granularity: timedelta) -> datetim
 
 
 def announcement(value: JsonValue, *, granularity: timedelta) -> tuple[Announcement, JsonObject]:
-    """The announcement that the object asks for, and the object as it is stored, ``beforeExpiry`` rounded up.
+    """The announcement that the object asks for, and the object as it is stored, with ``whenDeleted`` in any case.
 
-    ``beforeExpiry`` is rounded up to the granularity and keeps its unit. Raises ``PolicySubjectAnnouncementInvalid``.
+    ``beforeExpiry`` is rounded up to the granularity and keeps its unit. Unknown members are left out. Raises
+    ``PolicySubjectAnnouncementInvalid``.
     """
     if not isinstance(value, dict):
         raise PolicySubjectAnnouncementInvalid("The announcement must be a JSON object.")
-    stored = dict(value)
+    stored: JsonObject = {}
     before = None
-    if "beforeExpiry" in value:
+    if value.get("beforeExpiry") is not None:
         before, stored["beforeExpiry"] = _before_expiry(value["beforeExpiry"], granularity)
     when_deleted = value.get("whenDeleted", False)
     if not isinstance(when_deleted, bool):
         raise PolicySubjectAnnouncementInvalid("The member whenDeleted must be true or false.")
-    labels, timeout = _requested_acks(value.get("requestedAcks"))
-    randomization = _duration(value["randomizationInterval"]) if "randomizationInterval" in value else None
+    stored["whenDeleted"] = when_deleted
+    labels, timeout = _requested_acks(acks := value.get("requestedAcks"))
+    if isinstance(acks, dict) and (labels or timeout is not None):
+        stored["requestedAcks"] = {name: acks[name] for name in ("labels", "timeout") if acks.get(name) is not None}
+    randomization = None
+    if value.get("randomizationInterval") is not None:
+        randomization = _duration(value["randomizationInterval"])
+        stored["randomizationInterval"] = value["randomizationInterval"]
     read = Announcement(
         before_expiry=before,
         when_deleted=when_deleted,

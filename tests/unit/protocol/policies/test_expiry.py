@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from protocol.json import JsonValue
 from protocol.policies.expiry import announcement, rounded_up
 
 
@@ -30,7 +31,7 @@ def test_expiries_are_rounded_up(moment: str, granularity: timedelta, rounded: s
 )
 def test_before_expiry_is_rounded_up_to_at_least_one_granule_in_its_own_unit(asked: str, stored: str) -> None:
     read, value = announcement({"beforeExpiry": asked}, granularity=timedelta(minutes=1))
-    assert value == {"beforeExpiry": stored}
+    assert value == {"beforeExpiry": stored, "whenDeleted": False}
     assert read.when_deleted is False
 
 
@@ -48,3 +49,11 @@ def test_an_announcement_is_read_whole() -> None:
     assert (read.ack_labels, read.ack_timeout) == (("app:seen",), timedelta(seconds=20))
     assert read.randomization == timedelta(minutes=1)
     assert value["beforeExpiry"] == "10m"
+
+
+def test_an_announcement_is_stored_in_one_form() -> None:
+    acks: JsonValue = {"labels": ["app:seen"], "timeout": "20s", "more": 1}
+    _, value = announcement({"requestedAcks": acks, "beforeExpiry": None, "more": 1}, granularity=timedelta(minutes=1))
+    assert value == {"whenDeleted": False, "requestedAcks": {"labels": ["app:seen"], "timeout": "20s"}}
+    _, value = announcement({"requestedAcks": {"labels": []}, "whenDeleted": True}, granularity=timedelta(minutes=1))
+    assert value == {"whenDeleted": True}
