@@ -265,7 +265,9 @@ def check_resource_key(key: str) -> str:
         )
     pointer = "/" + found[2].removeprefix("/")
     (parse_policy_path if found[1] == "policy" else parse)(pointer)
-    return f"{found[1]}:{pointer if pointer == '/' else pointer.removesuffix('/')}"
+    if pointer != "/" and not pointer.endswith(":/"):  # behind a colon it is the path of a resource, in a policy
+        pointer = pointer.removesuffix("/")
+    return f"{found[1]}:{pointer}"
 
 
 def _permissions(value: JsonValue, where: str) -> list[JsonValue]:

@@ -183,12 +183,13 @@ def test_lists_hold_everything_once() -> None:
 
 
 def test_resource_keys_are_kept_in_one_form() -> None:
-    written: JsonObject = {"thing:": rights("READ"), "thing:a/": rights("READ"), "message:/inbox": rights("READ")}
+    nested = "policy:/entries/owner/resources/policy:/"
+    written: JsonObject = {key: rights("READ") for key in ("thing:", "thing:a/", "message:/inbox", nested)}
     state = given(owned(user=entry())).when("modify", "/entries/user/resources", written).then("modified", 204)
     assert state is not None
     kept = resolve(state.document, ("entries", "user", "resources"))
     assert isinstance(kept, dict)
-    assert list(kept) == ["thing:/", "thing:/a", "message:/inbox"]
+    assert list(kept) == ["thing:/", "thing:/a", "message:/inbox", nested]
 
 
 def test_sizes_and_counts_are_limited() -> None:
