@@ -10,6 +10,7 @@ from typing import Final
 from pydantic import SecretStr
 
 from eventstore.errors import StoreError
+from protocol.placeholders import names_of
 from services.auth.setup import api_authentication, operator_authentication
 from services.broker import Broker
 from services.core import Core, now
@@ -51,6 +52,7 @@ async def open_frontend(
         searching=searching,
         search_indexes=SearchIndexes(store=core.store, pool=core.pool, clock=now),
         throttles=_throttles(settings),
+        action_headers=frozenset(map(str.lower, names_of(settings.integration_subject, "header"))),
     )
     return await stack.enter_async_context(
         serve_http(

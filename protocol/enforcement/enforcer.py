@@ -58,8 +58,14 @@ class Enforcer:
         namespace: str | None = None,
     ) -> Explanation:
         """Whether the permission is unrestricted at the path, with every rule that bears on it."""
-        rules = rules_for(self._entries, subjects=frozenset(subjects), namespace=namespace, resource_type=resource_type)
-        return explain(tuple(rules), permission, path)
+        return explain(
+            self._entries,
+            subjects=subjects,
+            namespace=namespace,
+            resource_type=resource_type,
+            permission=permission,
+            path=path,
+        )
 
     @property
     def entries(self) -> tuple[ResolvedEntry, ...]:

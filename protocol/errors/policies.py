@@ -315,8 +315,8 @@ class PolicyEntryReferenceConflict(PolicyError):
     status = 409
     hint = "Remove the references first."
 
-    def __init__(self, policy_id: str, label: str) -> None:
-        super().__init__(f"The entry '{label}' of the policy '{policy_id}' is referred to by other entries.")
+    def __init__(self, policy_id: str, label: str, referring: str) -> None:
+        super().__init__(f"The entry '{label}' of the policy '{policy_id}' is referred to by the entry '{referring}'.")
 
 
 class PolicyImportReferenceConflict(PolicyError):
@@ -326,8 +326,10 @@ class PolicyImportReferenceConflict(PolicyError):
     status = 409
     hint = "Remove the references first."
 
-    def __init__(self, policy_id: str, imported: str) -> None:
-        super().__init__(f"The import '{imported}' of the policy '{policy_id}' is referred to by its entries.")
+    def __init__(self, policy_id: str, imported: str, referring: str) -> None:
+        super().__init__(
+            f"What is imported from '{imported}' into '{policy_id}' is referred to by the entry '{referring}'."
+        )
 
 
 class PolicyViewInvalid(PolicyError):

@@ -20,7 +20,7 @@ nothing else. To leave out just some of what is imported could leave out what it
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
@@ -43,6 +43,9 @@ from protocol.policies.entries import (
 Policies: TypeAlias = "Mapping[PolicyId, JsonObject | None]"
 """Documents by id; ``None`` for a policy that does not exist."""
 
+Readable: TypeAlias = Callable[[PolicyId, str], bool]
+"""Whether an entry of another policy, by its label there, may be shown."""
+
 MAX_DEPTH = 10
 MAX_FOLLOWED = 100
 MAX_TAKEN = 2_000
@@ -61,6 +64,11 @@ def resolve_policy(
     )
 
 
+def _everything(policy_id: PolicyId, label: str) -> bool:
+    del policy_id, label
+    return True
+
+
 class _TooMuch(Exception):
     """More is imported than is followed."""
 
@@ -70,6 +78,7 @@ class _Work:
     """One resolution: the policies at hand, what was read of them, and how much more may be brought in."""
 
     policies: Policies
+    readable: Readable = _everything
     followed: int = MAX_FOLLOWED
     taken: int = MAX_TAKEN
     referred: int = MAX_REFERRED
@@ -110,27 +119,30 @@ def is_too_much(document: JsonObject, policies: Policies) -> bool:
     return False
 
 
-def _counting(document: JsonObject, policies: Policies, roots: Iterable[PolicyId]) -> list[Entry]:
+def _counting(
+    document: JsonObject, policies: Policies, roots: Iterable[PolicyId], readable: Readable = _everything
+) -> list[Entry]:
     try:
-        entries = _imported(document, policies)
+        entries = _imported(document, policies, readable)
     except _TooMuch:
         entries = [_of_itself(entry) for entry in read_entries(document).values()]
     own_id = id_of(document)
     for root in roots:
         other = policies.get(root)
         if other is not None and root != own_id:
-            entries.extend(_implicit(other, f"nsimported-{root}-"))
+            implicit = (entry for entry in _implicit(other) if readable(root, entry.label))
+            entries.extend(replace(entry, label=f"nsimported-{root}-{entry.label}") for entry in implicit)
     return entries
 
 
-def _imported(document: JsonObject, policies: Policies) -> list[Entry]:
+def _imported(document: JsonObject, policies: Policies, readable: Readable = _everything) -> list[Entry]:
     """The policy's own entries and all that it imports; raises ``_TooMuch``."""
     if len(list(_reachable(document, policies))) > MAX_FOLLOWED:
         raise _TooMuch
-    return list(_resolved(document, _Work(policies), depth=0, seen=frozenset()))
+    return list(_resolved(document, _Work(policies, readable), depth=0, seen=frozenset()))
 
 
-def _implicit(other: JsonObject, prefix: str) -> list[Entry]:
+def _implicit(other: JsonObject) -> list[Entry]:
     """The implicit entries of a root policy, references to other entries of it filled in; none if these are too much.
 
     What the root policy imports does not count.
@@ -140,9 +152,7 @@ def _implicit(other: JsonObject, prefix: str) -> list[Entry]:
         entries = [_filled(entry, {}, work, own) for entry in own.values()]
     except _TooMuch:
         return []
-    return [
-        replace(entry, label=prefix + entry.label, references=()) for entry in entries if entry.importable == "implicit"
-    ]
+    return [replace(entry, references=()) for entry in entries if entry.importable == "implicit"]
 
 
 def _of_itself(entry: Entry) -> Entry:
@@ -175,9 +185,14 @@ def compiled(document: JsonObject, policies: Policies, *, roots: Iterable[Policy
     return Enforcer(resolve_policy(document, policies, roots=roots))
 
 
-def resolved_view(document: JsonObject, policies: Policies, *, roots: Iterable[PolicyId] = ()) -> JsonObject:
-    """The policy as it counts, everything that it imports and refers to written out (``policy-view: resolved``)."""
-    entries = _counting(document, policies, roots)
+def resolved_view(
+    document: JsonObject, policies: Policies, *, roots: Iterable[PolicyId] = (), readable: Readable = _everything
+) -> JsonObject:
+    """The policy as it counts, everything that it imports and refers to written out (``policy-view: resolved``).
+
+    Entries of others that are not ``readable`` are left out. What an own entry has by a reference is its own.
+    """
+    entries = _counting(document, policies, roots, readable)
     return {**document, "entries": {entry.label: _shown(entry) for entry in entries}}
 
 
@@ -229,7 +244,7 @@ def _resolved(
         listed = frozenset(strings(setting.get("entries")))
         for entry in _resolved(other, work, depth=depth + 1, seen=seen | {own_id}, only=transitive_of(setting)):
             work.take()
-            if _importable(entry, listed):
+            if _importable(entry, listed) and (depth or work.readable(policy_id, entry.label)):
                 yield replace(entry, label=f"imported-{policy_id}-{entry.label}", references=())
 
 

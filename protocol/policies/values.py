@@ -26,6 +26,7 @@ from protocol.identifiers import PolicyId
 from protocol.json import JsonObject, JsonValue
 from protocol.pointers import check_key, parse, parse_policy_path
 from protocol.policies.expiry import Granularity, announcement, expiry, printed
+from protocol.policies.substitution import substituted
 
 PERMISSIONS: Final = ("READ", "WRITE", "EXECUTE")
 IMPORTABLE: Final = ("implicit", "explicit", "never")
@@ -35,16 +36,17 @@ POLICY_MEMBERS: Final = ("policyId", "imports", "entries")
 
 _RESERVED = ("imported", "nsimported")
 _SUBJECT_ID = re.compile(r"[^\x00-\x1F\x7F-\x9F]{1,256}")
-_RESOURCE_KEY = re.compile(r"(thing|policy|message):(/.*)", re.DOTALL)
+_RESOURCE_KEY = re.compile(r"(thing|policy|message):(.*)", re.DOTALL)
 _NAMESPACE = re.compile(r"[a-zA-Z]\w*(?:[.-][a-zA-Z]\w*)*(?:\.\*)?", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reading:
-    """What reading depends on: the time, and how finely times are told apart."""
+    """What reading depends on: the time, how finely times are told apart, and the subject of who writes."""
 
     now: datetime
     granularity: Granularity
+    caller: str
 
 
 Reader: TypeAlias = Callable[[JsonValue, Reading], JsonValue]
@@ -89,9 +91,9 @@ def read_entry(value: JsonValue, reading: Reading) -> JsonValue:
 
 
 def read_subjects(value: JsonValue, reading: Reading) -> JsonValue:
-    """Subjects by id."""
+    """Subjects by id, where a placeholder may stand for the caller."""
     return {
-        check_subject_id(subject_id): read_subject(subject, reading)
+        check_subject_id(substituted(subject_id, reading.caller)): read_subject(subject, reading)
         for subject_id, subject in _object(value, "subjects").items()
     }
 
@@ -140,10 +142,12 @@ def read_importable(value: JsonValue, reading: Reading) -> JsonValue:
 def read_namespaces(value: JsonValue, reading: Reading) -> JsonValue:
     """The namespaces that an entry is limited to: ``a.b`` or ``a.b.*``."""
     del reading
+    patterns: dict[str, JsonValue] = {}
     for pattern in _array(value, PolicyEntryInvalid, "The member namespaces"):
         if not isinstance(pattern, str) or _NAMESPACE.fullmatch(pattern) is None:
             raise PolicyEntryInvalid(f"The namespace pattern {pattern!r} is not valid; write a.b or a.b.*.")
-    return value
+        patterns[pattern] = pattern
+    return list(patterns.values())
 
 
 def read_additions(value: JsonValue, reading: Reading) -> JsonValue:
@@ -162,7 +166,7 @@ def read_references(value: JsonValue, reading: Reading) -> JsonValue:
                 'A reference must be written as {"entry": "label"}, with "import" if it is imported.'
             )
         reference: JsonObject = {"entry": item["entry"]}
-        if item.get("import") is not None:
+        if "import" in item:
             reference["import"] = str(PolicyId.parse(_string(item["import"], "import of a reference")))
         if reference in references:
             raise PolicyEntryInvalid(f"The reference to {item['entry']!r} is given twice.")
@@ -180,8 +184,6 @@ def read_imports(value: JsonValue, reading: Reading) -> JsonValue:
 
 def read_import(value: JsonValue, reading: Reading) -> JsonValue:
     """One import: which explicit entries it takes, and what is resolved there first."""
-    if value is None:
-        return {}
     if not isinstance(value, dict):
         raise PolicyImportInvalid("An import must be a JSON object.")
     stored: JsonObject = {}
@@ -193,12 +195,14 @@ def read_import(value: JsonValue, reading: Reading) -> JsonValue:
 
 
 def read_import_entries(value: JsonValue, reading: Reading) -> JsonValue:
-    """The labels that an import takes."""
+    """The labels that an import takes, each once."""
     del reading
-    labels = _array(value, PolicyImportInvalid, "The entries of an import")
-    if not all(isinstance(label, str) for label in labels):
-        raise PolicyImportInvalid("The entries of an import must be labels.")
-    return value
+    labels: dict[str, JsonValue] = {}
+    for label in _array(value, PolicyImportInvalid, "The entries of an import"):
+        if not isinstance(label, str):
+            raise PolicyImportInvalid("The entries of an import must be labels.")
+        labels[label] = check_label(label)
+    return list(labels.values())
 
 
 def read_transitive(value: JsonValue, reading: Reading) -> JsonValue:
@@ -230,12 +234,19 @@ def check_subject_id(subject_id: str) -> str:
 
 
 def check_resource_key(key: str) -> str:
-    """A resource key: a type, a colon and a JSON pointer; other types mean nothing. Raises ``JsonKeyInvalid``."""
+    """A resource key as it is stored: a type, a colon and a JSON pointer. Raises ``PolicyEntryInvalid``.
+
+    The pointer may lack its first slash or have one too many at its end, as in Ditto. Other types mean nothing.
+    """
     found = _RESOURCE_KEY.fullmatch(key)
     if found is None:
-        raise JsonKeyInvalid(key)
-    (parse_policy_path if found[1] == "policy" else parse)(found[2])
-    return key
+        raise PolicyEntryInvalid(
+            f"The resource key {key[:300]!r} is not valid.",
+            "Write thing:, policy: or message: and a path, such as thing:/features/lamp.",
+        )
+    pointer = "/" + found[2].removeprefix("/")
+    (parse_policy_path if found[1] == "policy" else parse)(pointer)
+    return f"{found[1]}:{pointer if pointer == '/' else pointer.removesuffix('/')}"
 
 
 def _wrong_type(text: str) -> Exception:

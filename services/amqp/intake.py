@@ -25,10 +25,12 @@ from protocol.identifiers import ThingId
 from protocol.signals import (
     Acknowledgement,
     CancelSearch,
+    CheckPermissions,
     Command,
     Incoming,
     RequestPages,
     Response,
+    RetrieveThings,
     SearchSignal,
     Signal,
     SubscribeToSearch,
@@ -47,7 +49,7 @@ from services.amqp.requests import Request
 from services.amqp.searches import Searches
 from services.amqp.settlement import Settlement
 from services.amqp.verdicts import Verdict, verdict
-from services.expectations import Expectation, of_change
+from services.expectations import Expectation, of_change, of_policy_change, of_query
 from services.outcomes import Index
 
 log = structlog.get_logger(__name__)
@@ -192,10 +194,15 @@ class Intake:
             self._submit(request, signal)
 
     def _expect(self, request: Request, signal: Incoming) -> None:
-        """Note what a change of a thing wants to be waited for; nothing else can be waited for."""
-        if isinstance(signal, Command) and signal.verb != "retrieve" and isinstance(signal.entity_id, ThingId):
+        """Note what a change of a thing wants to be waited for; of the rest just a response can be waited for."""
+        if request.query:
+            if request.reply_address is not None and isinstance(signal, Command | RetrieveThings | CheckPermissions):
+                of_query(request.headers)
+        elif isinstance(signal, Command) and isinstance(signal.entity_id, ThingId):
             request.expectation = of_change(request.headers)
             request.began = self._loop.time()
+        elif isinstance(signal, Command):
+            of_policy_change(request.headers)
 
     def _submit(self, request: Request, signal: Incoming) -> None:
         try:

@@ -65,7 +65,10 @@ class Bounds:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Edge:
-    """What all requests share. ``stopping`` is set when the service goes down: long waits end early then."""
+    """What all requests share. ``stopping`` is set when the service goes down: long waits end early then.
+
+    ``action_headers`` are those that token actions may make subjects of, in lower case.
+    """
 
     commands: Commands
     bounds: Bounds
@@ -73,6 +76,7 @@ class Edge:
     public_url: str | None
     stopping: asyncio.Event
     searching: Searching | None = None
+    action_headers: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from protocol.json import MISSING
 from protocol.pointers import check_key
 from services.http import bodies
 from services.http.exchange import Exchange
+from services.http.headers import check_once, check_text
 from services.http.resources import change_at, creating, delete, putting, retrieve, without
 from services.http.routes import Captures, Locate, Place, Route
 from services.http.urls import percent_decode, percent_decode_if_possible
@@ -60,8 +61,15 @@ def routes(default_namespace: str) -> tuple[Route, ...]:
 
 
 async def _act(exchange: Exchange, place: Place) -> StreamResponse:
-    """A token action; its body may be left out."""
+    """A token action; its body may be left out.
+
+    Headers of the request that the subjects are made of go with it, whatever they are called.
+    """
     headers = exchange.headers()
+    for name in exchange.edge.action_headers - headers.keys():
+        check_once(exchange.request.headers, name)
+        if name in exchange.request.headers:
+            headers[name] = check_text(name, exchange.request.headers[name])
     value = await bodies.read_optional(exchange)
     if value is not MISSING:
         bodies.media_type(exchange, bodies.JSON)

@@ -75,12 +75,13 @@ ALWAYS_THERE: Final = (*CHANGED_ONLY, "entries/*/allowedAdditions", "imports")
 DEFAULTS: Final[dict[str, object]] = {
     "entries/*/importable": "implicit",
     "entries/*/namespaces": [],
-    "entries/*/allowedAdditions": ["subjects", "resources", "namespaces"],
+    "entries/*/allowedAdditions": [],
+    "entries/*/references": [],
     "imports": {},
     "imports/*/entries": [],
     "imports/*/transitiveImports": [],
 }
-"""What is read where nothing is stored."""
+"""What is read where nothing is stored; to delete it then changes nothing."""
 
 
 def codes_of(kind: str, path: Path) -> Codes | None:

@@ -111,7 +111,7 @@ def test_the_settings_for_tokens_are_as_the_service_reads_them(monkeypatch: pyte
     ):
         monkeypatch.setenv(name, value)
     settings = load_settings()
-    assert settings.openid_issuers["login"].subjects == ("{{ jwt:sub }}", "{{ jwt:realm_access/roles }}")
+    assert settings.openid_issuers["login"].subjects == ("{{ jwt:sub }}", "role:{{ jwt:realm_access/roles }}")
     assert list(settings.basic_users) == ["ada"]
 
 

@@ -131,6 +131,32 @@ async def test_imports_take_effect_and_change_without_an_event_on_the_importer()
     assert len(stage.store.events("policy:farm:shared")) == 1
 
 
+async def test_the_resolved_view_shows_of_what_is_imported_only_what_the_caller_may_read_there() -> None:
+    """Alice imported what she may read; Bob reads the importing policy, and of the source what a third one grants."""
+    guest = entry("test:bob", {"policy:/": ["READ"]})
+    glimpse = entry("test:bob", {"policy:/entries/open/subjects": ["READ"]})
+    stage = Stage()
+    async with stage.service() as service:
+        documents: dict[str, JsonValue] = {
+            "farm:third": {"entries": {**OWNED["entries"], "glimpse": glimpse}},  # type: ignore[dict-item]
+            "farm:base": {"entries": {**OWNED["entries"], "open": READER}, "imports": {"farm:third": {}}},  # type: ignore[dict-item]
+            SHARED: {"entries": {**OWNED["entries"], "guest": guest}, "imports": {"farm:base": {}}},  # type: ignore[dict-item]
+        }
+        for policy_id, document in documents.items():
+            await service.execute(policy("create", "/", document, policy_id=policy_id), ALICE)
+        view = policy("retrieve", "/entries", policy_view="resolved")
+        all_of_it = (await service.execute(view, ALICE)).value
+        assert isinstance(all_of_it, dict)
+        assert set(all_of_it) == {"owner", "guest", "imported-farm:base-owner", "imported-farm:base-open"}
+        seen = (await service.execute(view, BOB)).value
+        assert isinstance(seen, dict)
+        assert set(seen) == {"owner", "guest", "imported-farm:base-open"}
+        await service.execute(policy("delete", "/entries/glimpse", policy_id="farm:third"), ALICE)
+        left = (await service.execute(view, BOB)).value
+        assert isinstance(left, dict)
+        assert set(left) == {"owner", "guest"}
+
+
 async def test_several_things_are_read_as_far_as_each_may_be() -> None:
     stage = Stage()
     async with stage.service() as service:
