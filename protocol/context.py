@@ -11,6 +11,7 @@ from protocol.enforcement.enforcer import Enforcer
 from protocol.enforcement.rules import matches
 from protocol.errors import AuthenticationFailed, DittoError
 from protocol.identifiers import PolicyId, ThingId
+from protocol.immutable import immutable
 from protocol.json import JsonObject
 from protocol.policies.expiry import Granularity
 from protocol.policies.resolve import compiled
@@ -75,7 +76,7 @@ def documents(policies: States) -> dict[PolicyId, JsonObject | None]:
     return {key: None if state is None or state.deleted else state.document for key, state in policies.items()}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@immutable
 class Context:
     """What a decision may know beside the command and its entity.
 
@@ -83,7 +84,7 @@ class Context:
     they come from if they come from one. ``policies`` and ``things`` hold what was asked for beforehand, with ``None``
     for what does not exist. ``governing`` is the policy that governs the entity today, which neither the state that the
     caller may see nor that of the past has to tell; ``None`` where nobody is asked for permissions. ``compile`` may
-    remember what it made.
+    remember what it made, also of another policy that says the same.
     """
 
     now: datetime
@@ -121,4 +122,9 @@ class Context:
 
     def enforcer_of(self, policy: PolicyState) -> Enforcer:
         """Who may do what under this state of a policy, which may be one that is only about to be."""
-        return self.compile(policy, self.policies, self.limits.roots_of(policy.policy_id))
+        roots = roots_of(policy.policy_id, self.limits.root_policies) if self.limits.root_policies else ()
+        return self.compile(policy, self.policies, roots)
+
+    def own_enforcer(self, policy: PolicyState) -> Enforcer:
+        """One that was made of this very policy: its rules name it. Whatever else is asked it answers the same."""
+        return compiled_policy(policy, self.policies, self.limits.roots_of(policy.policy_id))

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Literal, TypeAlias
 
 from protocol.identifiers import EntityId
+from protocol.immutable import immutable
 from protocol.json import MISSING, JsonValue, Missing
 from protocol.pointers import Pointer
 from protocol.signals import Event, Headers, Verb
@@ -13,7 +14,7 @@ from protocol.signals import Event, Headers, Verb
 Tag: TypeAlias = Literal["revision", "value", "none"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@immutable
 class Decision:
     """The answer to a command and the events that make it true.
 

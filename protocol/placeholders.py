@@ -1,23 +1,23 @@
 """Templates such as ``integration:{{policy-entry:label}}:{{jwt:aud}}`` and what becomes of them.
 
-A placeholder may have several values (an array in a token); then the template stands for several texts. Source: Ditto
-documentation, page *basic-placeholders*. The functions of its pipelines (``fn:``) are not known here.
+A placeholder may have several values (an array in a token); then the template stands for several texts. Functions may
+follow it, ``{{ jwt:scope | fn:split(' ') }}``. Source: Ditto documentation, page *basic-placeholders*.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from itertools import product
 from typing import Final, TypeAlias
 
-from protocol.errors import PlaceholderNotResolvable, PlaceholderUnresolved
+from protocol.errors import PlaceholderNotResolvable, PlaceholderTooManyTexts, PlaceholderUnresolved
 from protocol.json import JsonValue
+from protocol.placeholder_functions import Placeholder, Values, read_pipeline
 
 TEXTS_MAX: Final = 100
 """Most texts that one template may stand for; arrays multiply."""
 
-Values: TypeAlias = tuple[str, ...]
 Resolve: TypeAlias = Callable[[str], Values]
 """Takes the name behind a prefix, ``sub`` of ``jwt:sub``; gives its values, none if there are none."""
 
@@ -27,24 +27,46 @@ _EXPRESSION: Final = re.compile(r"\{\{([^{}]*)\}\}")
 def expand(template: str, prefixes: Mapping[str, Resolve]) -> Values:
     """Every text that the template stands for, in order and without doubles.
 
-    Raises ``PlaceholderNotResolvable`` for a placeholder that does not exist, ``PlaceholderUnresolved`` for one that
-    has no value here, or more of them than are good.
+    Raises what ``check_template`` raises, ``PlaceholderUnresolved`` for an expression that has no value here, and
+    ``PlaceholderTooManyTexts``.
     """
+    check_template(template, prefixes)
+
+    def resolve(placeholder: Placeholder) -> Values:
+        return prefixes[placeholder.prefix](placeholder.name)
+
     pieces: list[Values] = []
-    place = 0
+    place, count = 0, 1
     for match in _EXPRESSION.finditer(template):
-        pieces.append((template[place : match.start()],))
-        pieces.append(_values(match, prefixes))
+        values = tuple(dict.fromkeys(read_pipeline(match[1].strip()).values(resolve)))
+        if not values:
+            raise PlaceholderUnresolved(match[0])
+        count *= len(values)
+        if count > TEXTS_MAX:
+            raise PlaceholderTooManyTexts(template, f"{TEXTS_MAX} texts are the limit.")
+        pieces += [(template[place : match.start()],), values]
         place = match.end()
     pieces.append((template[place:],))
-    if "{{" in pieces[-1][0]:
-        raise PlaceholderNotResolvable(template)
-    count = 1
-    for piece in pieces:
-        count *= len(piece)
-    if count > TEXTS_MAX:
-        raise PlaceholderUnresolved(template, f"The template stands for more than {TEXTS_MAX} texts.")
     return tuple(dict.fromkeys("".join(texts) for texts in product(*pieces)))
+
+
+def check_template(template: str, prefixes: Collection[str]) -> None:
+    """Return if a template can be read and holds placeholders of these prefixes only.
+
+    Raises ``PlaceholderNotResolvable``, or what ``read_pipeline`` raises about functions.
+    """
+    if "{{" in _EXPRESSION.sub("", template):
+        raise PlaceholderNotResolvable(template)
+    for match in _EXPRESSION.finditer(template):
+        for placeholder in read_pipeline(match[1].strip()).placeholders:
+            if placeholder.prefix not in prefixes:
+                raise PlaceholderNotResolvable(match[0])
+
+
+def names_of(template: str, prefix: str) -> frozenset[str]:
+    """The names that a template has behind a prefix; raises what ``check_template`` raises about functions."""
+    pipelines = (read_pipeline(match[1].strip()) for match in _EXPRESSION.finditer(template))
+    return frozenset(each.name for pipeline in pipelines for each in pipeline.placeholders if each.prefix == prefix)
 
 
 def claim_values(claims: JsonValue, path: str) -> Values:
@@ -58,8 +80,10 @@ def claim_values(claims: JsonValue, path: str) -> Values:
         return ()
     if path in claims:
         return _texts(claims[path])
-    head, slash, rest = path.partition("/")
-    return claim_values(claims[head], rest) if slash and head in claims else ()
+    head, slash, rest = path.removeprefix("/").partition("/")
+    if head == path:
+        return ()
+    return claim_values(claims.get(head), rest) if slash else _texts(claims.get(head))
 
 
 def _texts(value: JsonValue) -> Values:
@@ -74,14 +98,3 @@ def _texts(value: JsonValue) -> Values:
             return tuple(text for item in value for text in _texts(item))
         case _:
             return ()
-
-
-def _values(match: re.Match[str], prefixes: Mapping[str, Resolve]) -> Values:
-    prefix, _, name = match[1].strip().partition(":")
-    resolve = prefixes.get(prefix)
-    if resolve is None or not name or "|" in name:
-        raise PlaceholderNotResolvable(match[0])
-    values = resolve(name)
-    if not values:
-        raise PlaceholderUnresolved(match[0])
-    return values

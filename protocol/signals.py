@@ -12,6 +12,7 @@ from typing import Literal, TypeAlias
 
 from protocol.enforcement.rules import Permission, ResourceType
 from protocol.identifiers import EntityId, ThingId
+from protocol.immutable import immutable
 from protocol.json import MISSING, JsonObject, JsonValue, Missing
 from protocol.pointers import Pointer
 
@@ -25,7 +26,7 @@ Headers: TypeAlias = Mapping[str, JsonValue]
 """Lower-case names, typed values, as ``protocol.wire.headers.read_headers`` returns them. Never changed in place."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@immutable
 class Command:
     """A request about one entity on the twin channel."""
 
@@ -47,7 +48,7 @@ class RetrieveThings:
     headers: Headers = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@immutable
 class Event:
     """A change of one entity that has been decided; ``path`` is relative to the entity.
 
@@ -67,7 +68,7 @@ class Event:
     printed: bytes | None = field(default=None, compare=False, repr=False)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@immutable
 class Response:
     """The successful answer to a command.
 

@@ -17,7 +17,7 @@ from protocol.pointers import parse_policy_path, text
 from protocol.policies.state import PolicyState
 from protocol.signals import Action, Cause, Event, Headers
 from protocol.streams import entity_of
-from protocol.things.state import ThingState
+from protocol.things.state import ThingState, policy_of
 
 CAUSE_HEADER: Final = "ditto-cause"
 """The stored header that says why the service itself did something: ``expiry`` for a subject whose time was over."""
@@ -135,6 +135,7 @@ def restore_state(
     metadata = document.pop("_metadata", None)
     return ThingState(
         thing_id=entity_id,
+        policy_id=policy_of(document),
         document=document,
         revision=revision,
         created=created,

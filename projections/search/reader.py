@@ -28,7 +28,7 @@ from projections.search.sql import RANGES, Compiler, in_namespaces
 from projections.search.standing import Standing, Standings, stale
 from projections.search.tables import things
 from projections.statements import Connection, Pool
-from protocol.rql.shapes import shape as shape_text
+from protocol.rql.printing import print_shape
 from protocol.rql.tree import Property, Query, properties
 
 SESSION: Final = {
@@ -284,7 +284,7 @@ def compose(
 
 def _told(question: Question, asked: Asked) -> dict[str, str]:
     """What of a question may be told: the shape of its filter and what is asked, but no value."""
-    filtered = "" if question.query is None else shape_text(question.query)
+    filtered = "" if question.query is None else print_shape(question.query)
     return {"asked": type(asked).__name__, "filter": filtered, "sort": str(asked) if isinstance(asked, Pages) else ""}
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from protocol.immutable import immutable
 from protocol.json import JsonObject
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@immutable
 class AuthContext:
     """The pooled subjects of one caller, e.g. ``("nginx:alice",)``; permissions of any of them count.
 

@@ -49,9 +49,11 @@ def answer_check(check: PermissionCheck, state: EntityState | None, context: Con
 
     ``state`` is that of the check's entity, and the context knows the policy that governs it.
     """
-    enforcer = None if state is None or state.deleted else context.enforcer(governing_policy(state))
+    policy_id = None if state is None or state.deleted else governing_policy(state)
+    policy = None if policy_id is None else context.policy(policy_id)
     if explain:
-        return _explained(check, enforcer, context)
+        return _explained(check, None if policy is None else context.own_enforcer(policy), context)
+    enforcer = None if policy is None else context.enforcer_of(policy)
     return enforcer is not None and all(
         enforcer.tree(context.subjects, permission, check.resource_type, _namespace(check)).unrestricted(check.path)
         for permission in check.permissions

@@ -7,6 +7,7 @@ from typing import Final
 from protocol.enforcement.explain import Explanation, explain
 from protocol.enforcement.rules import Permission, ResolvedEntry, ResourceType, rules_for
 from protocol.enforcement.tree import PermissionTree
+from protocol.identifiers import ThingId
 from protocol.pointers import Pointer
 
 MAX_TREES: Final = 4_096
@@ -22,10 +23,11 @@ class Enforcer:
     questions about the policy itself: an entry's ``namespaces`` are about things, and must not lock its owners out.
     """
 
-    __slots__ = ("_entries", "_trees")
+    __slots__ = ("_entries", "_limited", "_trees")
 
     def __init__(self, entries: tuple[ResolvedEntry, ...]) -> None:
         self._entries = entries
+        self._limited = any(entry.namespaces for entry in entries)
         self._trees: dict[tuple[Subjects, str | None, str, str], PermissionTree] = {}
 
     def tree(
@@ -43,6 +45,10 @@ class Enforcer:
             tree = self._trees[key] = PermissionTree(rules, permission)
         return tree
 
+    def thing_tree(self, subjects: Subjects, permission: Permission, thing_id: ThingId) -> PermissionTree:
+        """What the pooled subjects may do with a thing; its namespace is looked at only where it matters."""
+        return self.tree(subjects, permission, "thing", thing_id.namespace if self._limited else None)
+
     def explain(
         self,
         subjects: Subjects,
@@ -52,8 +58,14 @@ class Enforcer:
         namespace: str | None = None,
     ) -> Explanation:
         """Whether the permission is unrestricted at the path, with every rule that bears on it."""
-        rules = rules_for(self._entries, subjects=frozenset(subjects), namespace=namespace, resource_type=resource_type)
-        return explain(tuple(rules), permission, path)
+        return explain(
+            self._entries,
+            subjects=subjects,
+            namespace=namespace,
+            resource_type=resource_type,
+            permission=permission,
+            path=path,
+        )
 
     @property
     def entries(self) -> tuple[ResolvedEntry, ...]:

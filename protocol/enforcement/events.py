@@ -49,7 +49,7 @@ def visible_event(event: Event, enforcer: Enforcer | None, subjects: Subjects) -
 
 def _tree(event: Event, enforcer: Enforcer, subjects: Subjects) -> PermissionTree:
     if isinstance(event.entity_id, ThingId):
-        return enforcer.tree(subjects, "READ", "thing", event.entity_id.namespace)
+        return enforcer.thing_tree(subjects, "READ", event.entity_id)
     return enforcer.tree(subjects, "READ", "policy")
 
 

@@ -13,7 +13,7 @@ class Unauthorized(DittoError):
 
 
 class AuthenticationFailed(Unauthorized):
-    """No or invalid credentials. The wording never says which."""
+    """No or invalid credentials. Of passwords the wording never says which; of a token, what is wrong with it."""
 
     code = "gateway:authentication.failed"
 

@@ -65,3 +65,9 @@ class PlaceholderUnresolved(PlaceholderError):
 
     code = "placeholder:unresolved"
     reason = "it has no value here"
+
+
+class PlaceholderTooManyTexts(PlaceholderUnresolved):
+    """The template stands for more texts than are good."""
+
+    reason = "it stands for too many texts"

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Final, assert_never
+from typing import Final
 
+from protocol.documents import changed
 from protocol.identifiers import PolicyId
-from protocol.json import JsonObject, JsonValue, Missing
-from protocol.merge_patch import apply, at
-from protocol.pointers import Pointer, assign, remove
+from protocol.json import JsonObject
 from protocol.policies.state import PolicyState
 from protocol.signals import Event
 
@@ -22,7 +21,7 @@ def evolve_policy(state: PolicyState | None, event: Event, *, revision: int, tim
     before: JsonObject = state.document if state is not None else {"policyId": policy_id}
     deleted = event.action == "deleted" and not event.path
     fresh = state is None or state.deleted
-    document = before if deleted else _document(before, event)
+    document = before if deleted else changed(before, event)
     known = () if state is None or fresh or deleted else state.expired
     return PolicyState(
         policy_id=policy_id,
@@ -55,28 +54,3 @@ def _absent(subject_ids: tuple[str, ...], document: JsonObject) -> tuple[str, ..
         if isinstance(subjects, dict):
             held.append(subjects)
     return tuple(each for each in subject_ids if not any(each in subjects for subjects in held))
-
-
-def _document(before: JsonObject, event: Event) -> JsonObject:
-    match event.action:
-        case "created" | "modified":
-            return _assigned(before, event.path, event.value)
-        case "merged":
-            return _merged(before, event.path, event.value)
-        case "deleted":
-            return _or(before, remove(before, event.path))
-        case _:
-            assert_never(event.action)
-
-
-def _assigned(before: JsonObject, path: Pointer, value: JsonValue | Missing) -> JsonObject:
-    return before if isinstance(value, Missing) else _or(before, assign(before, path, value))
-
-
-def _merged(before: JsonObject, path: Pointer, patch: JsonValue | Missing) -> JsonObject:
-    return before if isinstance(patch, Missing) else _or(before, apply(before, at(path, patch)))
-
-
-def _or(before: JsonObject, after: JsonValue | Missing) -> JsonObject:
-    """What came out, or what was there before if that is no document."""
-    return after if isinstance(after, dict) else before

@@ -7,13 +7,13 @@ policy for good does not expire. Source: Ditto documentation, page *basic-policy
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Final
 
 from protocol.announcements.watch import subjects_of
 from protocol.decision import Decision
 from protocol.enforcement.auth import AuthContext
 from protocol.identifiers import PolicyId
+from protocol.immutable import immutable
 from protocol.json import JsonObject, same
 from protocol.policies.state import PolicyState
 from protocol.signals import Command, Event
@@ -22,7 +22,7 @@ ANNOUNCER: Final = AuthContext(subjects=("twinlog:announcer",))
 """Who removes expired subjects, as their events name it."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@immutable
 class RemoveSubjects(Command):
     """Remove subjects, pairs of id and value, from every entry that holds them just so; ``verb`` is delete."""
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 
 from protocol.identifiers import PolicyId
+from protocol.immutable import immutable
 from protocol.json import JsonObject
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@immutable
 class PolicyState:
     """A policy after its event number ``revision``; ``document`` holds policyId, entries and imports.
 

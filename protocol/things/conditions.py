@@ -160,7 +160,7 @@ def _permissions(thing: ThingState, context: Context) -> PermissionTree | None:
     enforcer = context.enforcer(context.governing)
     if enforcer is None:
         return PermissionTree((), "READ")
-    return enforcer.tree(context.subjects, "READ", "thing", thing.thing_id.namespace)
+    return enforcer.thing_tree(context.subjects, "READ", thing.thing_id)
 
 
 def _readable(subject: Property, may: PermissionTree) -> bool:

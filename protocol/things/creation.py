@@ -34,11 +34,11 @@ from protocol.errors import (
 from protocol.identifiers import EntityId, PolicyId, ThingId
 from protocol.json import JsonObject, JsonValue, dump
 from protocol.pointers import ROOT, Pointer, parse, resolve, text
-from protocol.policies.decide import administers, policies_mentioned, unborn
+from protocol.policies.decide import administers, policies_mentioned, reading, unborn
 from protocol.policies.ownership import owners
 from protocol.policies.soundness import check_change
 from protocol.policies.state import default_policy
-from protocol.policies.values import Reading, read_policy
+from protocol.policies.values import read_policy
 from protocol.signals import Command, Event
 from protocol.things import metadata
 from protocol.things.state import ThingState, living
@@ -112,7 +112,7 @@ def created_thing(command: Command, body: JsonObject, context: Context) -> tuple
 def _check_writable(thing_id: ThingId, policy_id: PolicyId, new: JsonObject | None, context: Context) -> None:
     """Whoever creates a thing must have WRITE on all of it, whichever policy governs it."""
     enforcer = context.enforcer(policy_id) if new is None else context.enforcer_of(unborn(new, context))
-    if enforcer is None or not enforcer.tree(context.subjects, "WRITE", "thing", thing_id.namespace).unrestricted(ROOT):
+    if enforcer is None or not enforcer.thing_tree(context.subjects, "WRITE", thing_id).unrestricted(ROOT):
         raise ThingNotModifiable(thing_id)
 
 
@@ -157,7 +157,7 @@ def _source(source: PolicyId | _Reference | None, context: Context) -> EntityId 
     enforcer = context.enforcer(thing.policy_id)
     if enforcer is None:
         raise ThingNotFound(source.thing_id)
-    readable = enforcer.tree(context.subjects, "READ", "thing", source.thing_id.namespace)
+    readable = enforcer.thing_tree(context.subjects, "READ", source.thing_id)
     if not readable.partial(source.field):
         raise ThingNotFound(source.thing_id)
     policy_id = resolve(thing.document, source.field)
@@ -218,7 +218,7 @@ def _read(thing_id: ThingId, policy: JsonObject, context: Context) -> JsonObject
     A single bad element is answered with the policy's own error (http-api page, creating a thing).
     """
     try:
-        read = read_policy(policy, Reading(now=context.now, granularity=context.limits.granularity))
+        read = read_policy(policy, reading(context))
     except JsonError as error:
         raise ThingPolicyInvalid(thing_id, error.message) from error
     if context.limits.prevents_lockout and not read.get("imports") and not owners(read):

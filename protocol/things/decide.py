@@ -14,6 +14,7 @@ from typing import assert_never
 from protocol import merge_patch, sizes
 from protocol.context import Context, Limits
 from protocol.decision import Decision
+from protocol.documents import changed
 from protocol.errors import (
     FeatureNotFound,
     JsonFieldMissing,
@@ -30,7 +31,7 @@ from protocol.pointers import ROOT, check_key, resolve, text
 from protocol.signals import Action, Command, Event
 from protocol.things import conditions, metadata
 from protocol.things.creation import created_thing
-from protocol.things.evolve import changed, size_after
+from protocol.things.evolve import size_after
 from protocol.things.json_patch import translated
 from protocol.things.merging import checked_patch, patch_to_record
 from protocol.things.preconditions import CONDITIONS, check_tags

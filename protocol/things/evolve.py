@@ -10,13 +10,12 @@ from datetime import datetime
 from typing import assert_never
 
 from protocol import sizes
-from protocol.identifiers import ThingId
-from protocol.json import JsonObject, JsonValue, Missing
-from protocol.merge_patch import apply, at
-from protocol.pointers import Pointer, assign, remove
+from protocol.documents import changed
+from protocol.identifiers import PolicyId, ThingId
+from protocol.json import JsonObject, Missing
 from protocol.signals import Event
 from protocol.things.metadata import carried_on
-from protocol.things.state import ThingState
+from protocol.things.state import ThingState, policy_of
 
 _SMALLEST = 2 * 256 + 40
 """More than a document that holds nothing but the two ids takes in print."""
@@ -30,6 +29,7 @@ def evolve(state: ThingState | None, event: Event, *, revision: int, timestamp: 
     document = _tombstone(before) if deleted else changed(before, event)
     return ThingState(
         thing_id=thing_id,
+        policy_id=_policy_after(state, document),
         document=document,
         revision=revision,
         created=timestamp if state is None or state.deleted else state.created,
@@ -40,17 +40,11 @@ def evolve(state: ThingState | None, event: Event, *, revision: int, timestamp: 
     )
 
 
-def changed(before: JsonObject, event: Event) -> JsonObject:
-    """The thing's document after the event; what the event does not touch is shared, nothing is changed in place."""
-    match event.action:
-        case "created" | "modified":
-            return _assigned(before, event.path, event.value)
-        case "merged":
-            return _merged(before, event.path, event.value)
-        case "deleted":
-            return _or(before, remove(before, event.path)) if event.path else _tombstone(before)
-        case _:
-            assert_never(event.action)
+def _policy_after(state: ThingState | None, document: JsonObject) -> PolicyId | None:
+    """The policy that the document names, which is the same object for as long as it is the same policy."""
+    if state is not None and state.policy_id == document.get("policyId"):
+        return state.policy_id
+    return policy_of(document)
 
 
 def metadata_after(state: ThingState | None, event: Event, document: JsonObject) -> JsonObject:
@@ -81,19 +75,6 @@ def size_after(state: ThingState | None, event: Event) -> int:
             return before + length
         case _:
             assert_never(event.action)
-
-
-def _assigned(before: JsonObject, path: Pointer, value: JsonValue | Missing) -> JsonObject:
-    return before if isinstance(value, Missing) else _or(before, assign(before, path, value))
-
-
-def _merged(before: JsonObject, path: Pointer, patch: JsonValue | Missing) -> JsonObject:
-    return before if isinstance(patch, Missing) else _or(before, apply(before, at(path, patch)))
-
-
-def _or(before: JsonObject, after: JsonValue | Missing) -> JsonObject:
-    """What came out, or what was there before if that is no document."""
-    return after if isinstance(after, dict) else before
 
 
 def _tombstone(before: JsonObject) -> JsonObject:

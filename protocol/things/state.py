@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 
 from protocol.identifiers import PolicyId, ThingId
+from protocol.immutable import immutable
 from protocol.json import JsonObject
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@immutable
 class ThingState:
     """A thing after its event number ``revision``.
 
     ``document`` holds thingId, policyId, definition, attributes and features and is never changed in place; states
-    share what did not change. ``size`` is an upper bound of its printed length in characters (see ``protocol.sizes``).
-    A deleted thing leaves a tombstone: ``deleted`` is set, the document keeps the two ids and the revision counts on
-    when the thing is created again.
+    share what did not change. ``policy_id`` is the policy that governs the thing, whatever of the document is shown;
+    none for a thing that was recorded without one. ``size`` is an upper bound of the document's printed length in
+    characters (see ``protocol.sizes``). A deleted thing leaves a tombstone: ``deleted`` is set, the document keeps the
+    two ids and the revision counts on when the thing is created again.
     """
 
     thing_id: ThingId
+    policy_id: PolicyId | None
     document: JsonObject
     revision: int
     created: datetime
@@ -28,11 +31,11 @@ class ThingState:
     deleted: bool = False
     metadata: JsonObject = field(default_factory=dict)
 
-    @property
-    def policy_id(self) -> PolicyId | None:
-        """The policy that governs the thing; none for a thing that was recorded without one."""
-        policy_id = self.document.get("policyId")
-        return PolicyId(policy_id) if isinstance(policy_id, str) else None
+
+def policy_of(document: JsonObject) -> PolicyId | None:
+    """The policy that a thing's document names."""
+    policy_id = document.get("policyId")
+    return PolicyId(policy_id) if isinstance(policy_id, str) else None
 
 
 def living(state: ThingState | None) -> ThingState | None:

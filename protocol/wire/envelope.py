@@ -6,11 +6,12 @@ Source: Ditto documentation page *protocol-specification*.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final, TypeVar
 
 from protocol import json
 from protocol.errors import DittoError, JsonFieldMissing, JsonFormatInvalid, JsonInvalid
+from protocol.immutable import immutable
 from protocol.json import MISSING, JsonObject, JsonValue, Missing
 from protocol.wire.topics import Topic, parse_topic
 
@@ -24,7 +25,7 @@ _KINDS: Final[Mapping[type, str]] = {str: "a string", dict: "an object", int: "a
 _Kind = TypeVar("_Kind", str, int, JsonObject)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@immutable
 class Envelope:
     """A message in its parts, as they were said; nothing but the topic has been understood yet.
 
@@ -83,6 +84,20 @@ def read_envelope(message: JsonObject, defaults: Mapping[str, JsonValue] = _NO_H
         timestamp=_optional(message, "timestamp", str),
         metadata=_optional(message, "metadata", dict),
     )
+
+
+def headers_said(data: bytes | str) -> dict[str, JsonValue]:
+    """The headers (lower case) of a message that is no envelope, as far as they can be read.
+
+    They tell whom to answer, and how.
+    """
+    try:
+        message = json.parse(data)
+    except DittoError:
+        return {}
+    given = message.get("headers") if isinstance(message, dict) else None
+    said = given.items() if isinstance(given, dict) else ()
+    return {name.lower(): header for name, header in said if header is not None}
 
 
 def encode_envelope(envelope: Envelope) -> bytes:

@@ -16,12 +16,14 @@ from protocol.enforcement.auth import AuthContext
 from protocol.errors import (
     AuthenticationFailed,
     HeadersTooLarge,
+    JwtConditionFailed,
     JwtIssuerNotSupported,
+    PlaceholderTooManyTexts,
     PlaceholderUnresolved,
     PolicySubjectIdInvalid,
 )
 from protocol.json import JsonObject
-from protocol.placeholders import claim_values, expand
+from protocol.placeholders import TEXTS_MAX, claim_values, expand
 from protocol.policies.values import check_subject_id
 from services.auth.authentication import Verdict
 from services.auth.issuers import Issuer
@@ -29,7 +31,7 @@ from services.auth.key_set import KeySet
 from services.auth.key_sources import source_of
 from services.auth.keys import IssuerKeys
 from services.auth.pre_authenticated import SUBJECTS_MAX
-from services.auth.tokens import LEEWAY_SECONDS, check_claims, check_signature, read_token
+from services.auth.tokens import LEEWAY_SECONDS, UnverifiedToken, check_claims, check_signature, read_token
 
 REMEMBERED_MAX: Final = 4_096
 
@@ -65,11 +67,12 @@ class BearerTokens:
         """``clock`` gives seconds since 1970, ``time`` seconds that never go back."""
         self._remembered_max = remembered_max
         self._clock = clock
-        providers = [
-            _Provider(key=key, issuer=issuer, keys=IssuerKeys(source_of(issuer), name=key, time=time))
-            for key, issuer in issuers.items()
-        ]
-        self._providers = {name: provider for provider in providers for name in provider.issuer.names}
+        self._providers: dict[str, _Provider] = {}
+        for key, issuer in issuers.items():
+            for authority in issuer.authorities:
+                keys = IssuerKeys(source_of(issuer, authority), name=key, time=time)
+                provider = _Provider(key=key, issuer=issuer, keys=keys)
+                self._providers.update(dict.fromkeys(authority.names, provider))
         self._secret = os.urandom(32)
         self._remembered: dict[bytes, _Known] = {}
 
@@ -93,11 +96,10 @@ class BearerTokens:
         if provider is None:
             raise JwtIssuerNotSupported(token.issuer)
         if token.algorithm not in provider.issuer.algorithms:
-            raise AuthenticationFailed
+            raise AuthenticationFailed(description="Tokens that are signed by this algorithm are not accepted.")
         # Nothing is fetched for a token that would be refused whoever has signed it.
         ends = check_claims(token.claims, provider.issuer, self._clock()) + LEEWAY_SECONDS
-        keys = await provider.keys.having(token.kid)
-        check_signature(token, provider.issuer, keys)
+        keys = await _keys_that_signed(token, provider)
         context = AuthContext(subjects=_subjects(provider, token.claims), claims=token.claims)
         if len(self._remembered) >= self._remembered_max:
             del self._remembered[next(iter(self._remembered))]
@@ -105,20 +107,41 @@ class BearerTokens:
         return context
 
 
+async def _keys_that_signed(token: UnverifiedToken, provider: _Provider) -> KeySet:
+    """The issuer's keys, after the token has been found to be signed with one of them."""
+    keys = await provider.keys.having(token.kid)
+    try:
+        check_signature(token, provider.issuer, keys)
+    except AuthenticationFailed:
+        others = await provider.keys.other_than(keys)
+        if others is None:
+            raise
+        check_signature(token, provider.issuer, others)
+        return others
+    return keys
+
+
 def _subjects(provider: _Provider, claims: JsonObject) -> tuple[str, ...]:
     """What the templates give; one that asks for a claim that the token does not have gives nothing."""
-    found: list[str] = []
-    for template in provider.issuer.subjects:
-        try:
-            found += expand(template, {"jwt": lambda path: claim_values(claims, path)})
-        except PlaceholderUnresolved:
-            continue
+    if not all(_texts(condition, claims) for condition in provider.issuer.conditions):
+        raise JwtConditionFailed("The token does not fulfil what is demanded of the tokens of its issuer.")
+    found = [subject for template in provider.issuer.subjects for subject in _texts(template, claims)]
     subjects = tuple(dict.fromkeys(f"{provider.key}:{subject}" for subject in found))
     if len(subjects) > SUBJECTS_MAX:
         raise HeadersTooLarge(len(subjects), SUBJECTS_MAX, "authentication subjects")
     try:
         if not all(check_subject_id(subject).isprintable() for subject in subjects) or not subjects:
-            raise AuthenticationFailed
-    except PolicySubjectIdInvalid:
-        raise AuthenticationFailed from None
+            raise AuthenticationFailed(description="The claims of the token make no subject, or an unusable one.")
+    except PolicySubjectIdInvalid as error:
+        raise AuthenticationFailed(description=error.message) from None
     return subjects
+
+
+def _texts(template: str, claims: JsonObject) -> tuple[str, ...]:
+    try:
+        return expand(template, {"jwt": lambda path: claim_values(claims, path)})
+    except PlaceholderTooManyTexts:
+        # Whoever lost some of its subjects would also lose what is revoked from them.
+        raise HeadersTooLarge(TEXTS_MAX + 1, SUBJECTS_MAX, "authentication subjects") from None
+    except PlaceholderUnresolved:
+        return ()

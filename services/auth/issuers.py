@@ -1,7 +1,7 @@
 """The issuers whose tokens are accepted, as ``TWINLOG_OPENID_ISSUERS`` lists them.
 
     {"keycloak": {"issuer": "login.example.org/realms/farm", "audience": "twinlog",
-                  "subjects": ["{{ jwt:sub }}", "{{ jwt:realm_access/roles }}"]}}
+                  "subjects": ["{{ jwt:sub }}", "role:{{ jwt:realm_access/roles }}"]}}
 
 The key is the prefix of the subjects: the token above speaks for ``keycloak:<sub>``. Which signatures count is pinned
 here and never read from a token (RFC 8725 section 3.1); the symmetric algorithms are not to be had at all, because a
@@ -10,13 +10,27 @@ public key would pass for their secret.
 
 from __future__ import annotations
 
-from typing import Annotated, Final, Literal, TypeAlias
+import re
+from dataclasses import dataclass
+from typing import Annotated, Final, Literal, Self, TypeAlias
 
-from pydantic import AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field, FilePath, field_validator
+from pydantic import (
+    AliasChoices,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    FilePath,
+    HttpUrl,
+    field_validator,
+    model_validator,
+)
 
-from protocol.errors import PlaceholderNotResolvable
-from protocol.placeholders import expand
+from protocol.errors import PlaceholderError
+from protocol.placeholders import check_template
 
+NAME_MAX: Final = 1_000
+_CAPITAL: Final = re.compile(r"(?<=[a-z])[A-Z]")
 ALGORITHMS: Final = (
     *("RS256", "RS384", "RS512", "PS256", "PS384", "PS512"),
     *("ES256", "ES384", "ES512", "EdDSA"),
@@ -32,48 +46,85 @@ def _listed(value: object) -> object:
 Texts = Annotated[tuple[Annotated[str, Field(min_length=1)], ...], BeforeValidator(_listed)]
 
 
-class Issuer(BaseModel):
-    """One OpenID Connect provider.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Authority:
+    """One issuer as tokens and discovery documents name it, and the URL at which it is found, no slash at its end."""
 
-    ``issuer`` is what tokens name in ``iss``; without a scheme it is taken with ``protocol`` or bare, as in Ditto's
-    configuration. Keys come from ``jwks_file`` if given, else from the provider's discovery document (OpenID Connect
-    Discovery 1.0 section 4). Without ``audience`` tokens for anybody are accepted.
+    names: frozenset[str]
+    url: str
+
+
+class Issuer(BaseModel):
+    """One OpenID Connect provider, or several whose tokens mean the same people.
+
+    ``issuer`` is what tokens name in ``iss``, to the letter: a slash at its end counts. Without a scheme it is taken
+    with ``protocol`` or bare, as in Ditto's configuration. Keys come from ``jwks_file`` or ``jwks_uri`` if given, else
+    from the provider's discovery document (OpenID Connect Discovery 1.0 section 4). Without ``audience`` tokens for
+    anybody are accepted. Each of the ``conditions`` must leave a value, or the token is refused.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
-    issuer: str = Field(min_length=1, max_length=1_000)
+    issuer: Texts = Field(min_length=1, validation_alias=AliasChoices("issuer", "issuers"))
     protocol: Literal["https", "http"] = "https"
     jwks_file: FilePath | None = None
-    audience: Texts = ()
+    jwks_uri: HttpUrl | None = None
+    audience: Texts = Field(default=(), validation_alias=AliasChoices("audience", "audiences"))
     subjects: Texts = Field(
-        default=("{{ jwt:sub }}",), min_length=1, validation_alias=AliasChoices("subjects", "auth-subjects")
+        default=("{{ jwt:sub }}",), min_length=1, validation_alias=AliasChoices("subjects", "auth_subjects")
     )
+    conditions: Texts = Field(default=(), validation_alias=AliasChoices("conditions", "prerequisite_conditions"))
     algorithms: tuple[Algorithm, ...] = Field(default=ALGORITHMS, min_length=1)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _spelled(cls, given: object) -> object:
+        """``jwks-file`` and ``jwksFile`` are ``jwks_file``, and a text alone is the issuer."""
+        if isinstance(given, str):
+            return {"issuer": given}
+        if not isinstance(given, dict):
+            return given
+        spelled = {_CAPITAL.sub(r"_\g<0>", str(name)).lower().replace("-", "_"): given[name] for name in given}
+        if len(spelled) != len(given):
+            raise ValueError("a member is given twice, in two spellings")
+        return spelled
 
     @field_validator("issuer")
     @classmethod
-    def _without_trailing_text(cls, issuer: str) -> str:
-        if not issuer.isprintable() or any(mark in issuer for mark in " ?#"):
-            raise ValueError("an issuer is a URL without query and fragment, with or without its scheme")
-        return issuer
+    def _urls(cls, issuers: tuple[str, ...]) -> tuple[str, ...]:
+        for issuer in issuers:
+            if not issuer.isprintable() or any(mark in issuer for mark in " ?#") or len(issuer) > NAME_MAX:
+                raise ValueError("an issuer is a URL without query and fragment, with or without its scheme")
+        return issuers
 
-    @field_validator("subjects")
+    @field_validator("subjects", "conditions")
     @classmethod
-    def _only_claims(cls, subjects: tuple[str, ...]) -> tuple[str, ...]:
-        for template in subjects:
+    def _only_claims(cls, templates: tuple[str, ...]) -> tuple[str, ...]:
+        for template in templates:
             try:
-                expand(template, {"jwt": lambda name: (name,)})
-            except PlaceholderNotResolvable as error:
-                raise ValueError(f"the subject template '{template}' may hold {{{{ jwt:<claim> }}}} only") from error
-        return subjects
+                check_template(template, {"jwt"})
+            except PlaceholderError as error:
+                raise ValueError(f"{error.message} A template may hold {{{{ jwt:<claim> }}}} only.") from error
+        return templates
+
+    @model_validator(mode="after")
+    def _one_source(self) -> Self:
+        if self.jwks_file is not None and self.jwks_uri is not None:
+            raise ValueError("keys come from jwks_file or from jwks_uri, not from both")
+        return self
 
     @property
-    def url(self) -> str:
-        """The issuer with its scheme, without a slash at the end."""
-        return (self.issuer if "://" in self.issuer else f"{self.protocol}://{self.issuer}").rstrip("/")
+    def authorities(self) -> tuple[Authority, ...]:
+        """The issuers one by one."""
+        return tuple(map(self._authority, self.issuer))
 
     @property
     def names(self) -> frozenset[str]:
-        """The values of ``iss`` that mean this issuer."""
-        return frozenset({self.issuer} if "://" in self.issuer else {self.issuer, f"{self.protocol}://{self.issuer}"})
+        """The values of ``iss`` that mean this provider."""
+        return frozenset().union(*(authority.names for authority in self.authorities))
+
+    def _authority(self, name: str) -> Authority:
+        if "://" in name:
+            return Authority(names=frozenset({name}), url=name.rstrip("/"))
+        url = f"{self.protocol}://{name}"
+        return Authority(names=frozenset({name, url}), url=url.rstrip("/"))

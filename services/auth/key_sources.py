@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Final, Protocol
 
@@ -10,7 +12,7 @@ import aiohttp
 
 from protocol.errors import DittoError
 from protocol.json import parse
-from services.auth.issuers import Issuer
+from services.auth.issuers import Authority, Issuer
 
 FETCH_SECONDS: Final = 5.0
 DOCUMENT_MAX: Final = 262_144
@@ -22,7 +24,20 @@ class KeysUnreachable(Exception):
 
 
 class KeySource(Protocol):
-    """Gives the text of a key set; raises ``KeysUnreachable``."""
+    """Gives the text of a key set; raises ``KeysUnreachable``.
+
+    It is asked anew when its answer is ``fresh_seconds`` old, and else once per ``retry_seconds`` in the long run.
+    """
+
+    @property
+    def fresh_seconds(self) -> float:
+        """For how long its answer counts without a doubt."""
+        ...
+
+    @property
+    def retry_seconds(self) -> float:
+        """How much time it is given between two questions."""
+        ...
 
     async def fetch(self) -> bytes:
         """The current text."""
@@ -30,7 +45,10 @@ class KeySource(Protocol):
 
 
 class KeyFile:
-    """A key set in a file, which may be replaced while the service runs."""
+    """A key set in a file, which may be replaced while the service runs. A look is cheap, so there are many."""
+
+    fresh_seconds = 10.0
+    retry_seconds = 5.0
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -53,18 +71,17 @@ class DiscoveredKeys:
     provider says where its keys are, and nobody else does.
     """
 
-    def __init__(self, issuer: Issuer) -> None:
-        self._issuer = issuer
+    fresh_seconds = 3_600.0
+    retry_seconds = 10.0
+
+    def __init__(self, authority: Authority) -> None:
+        self._authority = authority
 
     async def fetch(self) -> bytes:
         """Ask the provider where its keys are, and get them from there."""
-        timeout = aiohttp.ClientTimeout(total=FETCH_SECONDS)
-        try:
-            async with asyncio.timeout(FETCH_SECONDS), aiohttp.ClientSession(timeout=timeout) as session:
-                text = await _get(session, f"{self._issuer.url}/.well-known/openid-configuration")
-                return await _get(session, self._keys_url(text))
-        except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
-            raise KeysUnreachable(f"{type(error).__name__}: {error}") from error
+        async with _asking() as session:
+            text = await _get(session, f"{self._authority.url}/.well-known/openid-configuration")
+            return await _get(session, self._keys_url(text))
 
     def _keys_url(self, text: bytes) -> str:
         try:
@@ -73,17 +90,45 @@ class DiscoveredKeys:
             raise KeysUnreachable("the discovery document is no JSON") from error
         named = document.get("issuer") if isinstance(document, dict) else None
         url = document.get("jwks_uri") if isinstance(document, dict) else None
-        if not isinstance(named, str) or named not in self._issuer.names | {self._issuer.url}:
+        if not isinstance(named, str) or named not in self._authority.names | {self._authority.url}:
             raise KeysUnreachable("the discovery document is that of another issuer")
-        scheme = self._issuer.url.partition("://")[0]
+        scheme = self._authority.url.partition("://")[0]
         if not isinstance(url, str) or not url.startswith(("https://", f"{scheme}://")):
             raise KeysUnreachable("the discovery document does not say where the keys are")
         return url
 
 
-def source_of(issuer: Issuer) -> KeySource:
-    """The file of an issuer that has one, else its discovery document."""
-    return DiscoveredKeys(issuer) if issuer.jwks_file is None else KeyFile(issuer.jwks_file)
+class KeysAt:
+    """The keys at a URL that the operator has given."""
+
+    fresh_seconds = DiscoveredKeys.fresh_seconds
+    retry_seconds = DiscoveredKeys.retry_seconds
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+
+    async def fetch(self) -> bytes:
+        """Get them from there."""
+        async with _asking() as session:
+            return await _get(session, self._url)
+
+
+def source_of(issuer: Issuer, authority: Authority) -> KeySource:
+    """The file or the URL of an issuer that has one, else the discovery document of the authority."""
+    if issuer.jwks_file is not None:
+        return KeyFile(issuer.jwks_file)
+    return DiscoveredKeys(authority) if issuer.jwks_uri is None else KeysAt(str(issuer.jwks_uri))
+
+
+@asynccontextmanager
+async def _asking() -> AsyncIterator[aiohttp.ClientSession]:
+    """A session for the short time that is given to a provider; every trouble in it is ``KeysUnreachable``."""
+    timeout = aiohttp.ClientTimeout(total=FETCH_SECONDS)
+    try:
+        async with asyncio.timeout(FETCH_SECONDS), aiohttp.ClientSession(timeout=timeout) as session:
+            yield session
+    except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
+        raise KeysUnreachable(f"{type(error).__name__}: {error}") from error
 
 
 async def _get(session: aiohttp.ClientSession, url: str) -> bytes:

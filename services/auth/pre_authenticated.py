@@ -11,7 +11,8 @@ from functools import lru_cache
 from typing import Final
 
 from protocol.enforcement.auth import AuthContext
-from protocol.errors import AuthenticationFailed, HeadersTooLarge
+from protocol.errors import AuthenticationFailed, HeadersTooLarge, PolicySubjectIdInvalid
+from protocol.policies.values import check_subject_id
 
 HEADER: Final = "x-ditto-pre-authenticated"
 SUBJECTS_MAX: Final = 100
@@ -21,7 +22,10 @@ class PreAuthenticated:
     """Authenticates ``x-ditto-pre-authenticated: <subject>,<subject>``; the first is the default subject."""
 
     def authenticate(self, headers: Mapping[str, str]) -> AuthContext | None:
-        """The subjects named; None without the header; ``AuthenticationFailed`` for an empty one."""
+        """The subjects named; None without the header; ``AuthenticationFailed`` for one without a usable subject.
+
+        Each is ``issuer:subject``: no policy could name another one, but it would own what it creates.
+        """
         subjects = headers.get(HEADER)
         return None if subjects is None else _read(subjects)
 
@@ -33,4 +37,7 @@ def _read(text: str) -> AuthContext:
         raise AuthenticationFailed
     if len(subjects) > SUBJECTS_MAX:
         raise HeadersTooLarge(len(subjects), SUBJECTS_MAX, "authentication subjects")
-    return AuthContext(subjects=subjects)
+    try:
+        return AuthContext(subjects=tuple(map(check_subject_id, subjects)))
+    except PolicySubjectIdInvalid as error:
+        raise AuthenticationFailed(description=f"{error.message} {error.hint}") from None

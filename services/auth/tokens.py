@@ -61,11 +61,11 @@ def check_signature(token: UnverifiedToken, issuer: Issuer, keys: KeySet) -> Non
     """``AuthenticationFailed`` unless the issuer's key made the signature, by an algorithm that is allowed."""
     key = keys.key(token.kid, token.algorithm) if token.algorithm in issuer.algorithms else None
     if key is None:
-        raise AuthenticationFailed
+        raise AuthenticationFailed(description="The key that the token names is not for its algorithm.")
     try:
         _SIGNATURES.decode(token.text, key, algorithms=[token.algorithm])
     except PyJWTError:
-        raise AuthenticationFailed from None
+        raise AuthenticationFailed(description="The signature is not that of the key which the token names.") from None
 
 
 def check_claims(claims: JsonObject, issuer: Issuer, now: float) -> float:
@@ -74,11 +74,11 @@ def check_claims(claims: JsonObject, issuer: Issuer, now: float) -> float:
     if expires is None:
         raise JwtInvalid("The token does not say when it expires.")
     if now >= expires + LEEWAY_SECONDS:
-        raise AuthenticationFailed
+        raise AuthenticationFailed(description="The token has expired. Get a new one from the issuer.")
     for name in ("nbf", "iat"):
         begins = _time(claims, name)
         if begins is not None and now < begins - LEEWAY_SECONDS:
-            raise AuthenticationFailed
+            raise AuthenticationFailed(description=f"The token is not valid yet: its '{name}' lies in the future.")
     _check_audience(claims, issuer)
     return expires
 
@@ -89,7 +89,7 @@ def _check_audience(claims: JsonObject, issuer: Issuer) -> None:
     if not isinstance(named, list) or not all(isinstance(name, str) for name in named):
         raise JwtAudienceInvalid("The audience of the token cannot be read.")
     if issuer.audience and set(issuer.audience).isdisjoint(map(str, named)):
-        raise AuthenticationFailed
+        raise AuthenticationFailed(description="The token is meant for others: none of its 'aud' is this service.")
 
 
 def _time(claims: JsonObject, name: str) -> float | None:

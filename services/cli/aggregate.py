@@ -6,22 +6,18 @@ import json
 import sys
 from typing import Annotated, Any
 
-import aiohttp
 import orjson
 import typer
 from rich.table import Table
-from yarl import URL
 
-from services.cli.connection import endpoints, settings
-from services.cli.exits import Exit, fail
+from services.cli.asking import open_service
 from services.cli.printing import console
 from services.cli.running import run
-from services.cli.search import SECONDS
 from services.searching.options import SIZE_MAX
 
 
 def aggregate(
-    rql: Annotated[str, typer.Argument(metavar="[RQL]", help="What has to hold, e.g. 'gt(attributes/n,5)'.")] = "",
+    rql: Annotated[str, typer.Argument(metavar="RQL", help="What has to hold, e.g. 'gt(attributes/n,5)'.")] = "",
     *,
     select: Annotated[str, typer.Option(help="count, and sum, avg, min, max of properties.")] = "count",
     group: Annotated[str, typer.Option(help="Up to three properties, separated by commas.")] = "",
@@ -48,20 +44,10 @@ def aggregate(
 
 
 async def _asked(parameters: dict[str, str]) -> dict[str, Any]:  # Any: what the service says, printed as it is
-    service = endpoints(settings())
-    if service is None or service.http_url is None:
-        fail("No service with HTTP runs on this data folder. Start one with `twinlog serve`.", Exit.UNREACHED)
-    try:
-        async with (
-            aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=SECONDS)) as session,
-            session.get(URL(service.http_url) / "api/2/search/things/aggregate", params=parameters) as response,
-        ):
-            # Numbers stay the digits that came: a sum may have more than a double or 64 bits can hold.
-            body: dict[str, Any] = json.loads(await response.read(), parse_int=_digits, parse_float=_digits)
-    except (aiohttp.ClientError, TimeoutError) as error:
-        fail(f"The service does not answer: {error!r}", Exit.UNREACHED)
-    if response.status != 200:
-        fail(f"{body.get('message')} {body.get('description') or ''}".strip(), Exit.USAGE)
+    async with open_service() as service:
+        answer = await service.ask("search/things/aggregate", parameters)
+    # Numbers stay the digits that came: a sum may have more than a double or 64 bits can hold.
+    body: dict[str, Any] = json.loads(answer, parse_int=_digits, parse_float=_digits)
     return body
 
 

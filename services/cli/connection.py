@@ -39,6 +39,14 @@ def endpoints(chosen: Settings) -> Endpoints | None:
     return read_endpoints(chosen.home)
 
 
+def http_url() -> str:
+    """The HTTP server of the running service, with the user that it made up; ends with exit code 3 without one."""
+    running = endpoints(settings())
+    if running is None or running.http_url is None:
+        fail("No service with HTTP runs on this data folder. Start one with `twinlog serve`.", Exit.UNREACHED)
+    return running.http_url
+
+
 def amqp_url() -> tuple[str, Path]:
     """The broker, configured or of the running service, and the data folder; ends with exit code 3 without one."""
     chosen = settings()

@@ -7,13 +7,17 @@ from typing import Final, NoReturn
 
 import typer
 
-EPILOG: Final = (
-    "Finds the database by TWINLOG_DATABASE_URL and the broker by TWINLOG_AMQP_URL, or both by the service that runs "
-    "on TWINLOG_HOME (.twinlog). "
+EXIT_CODES: Final = (
     "Exit codes: 0 done, 1 failed or found wrong, 2 wrong usage or settings, 3 a server was not reached, 4 not found, "
     "130 interrupted."
 )
-"""Under the help of every command."""
+EPILOG: Final = (
+    "Finds the database by TWINLOG_DATABASE_URL and the broker by TWINLOG_AMQP_URL, or both by the service that runs "
+    f"on TWINLOG_HOME (.twinlog). {EXIT_CODES}"
+)
+"""Under the help of every command that looks for servers."""
+ASKING: Final = f"Asks the service that runs on TWINLOG_HOME (.twinlog), as its user. {EXIT_CODES}"
+"""Under the help of every command that asks over HTTP."""
 
 
 class Exit(IntEnum):

@@ -6,6 +6,7 @@ from typing import Annotated, Final
 
 import typer
 from rich.table import Table
+from rich.text import Text
 
 from eventstore.events import StreamName
 from projections.events import follow
@@ -29,6 +30,7 @@ from services.core import now, rules_of
 policies = typer.Typer(no_args_is_help=True, help="Look into policies, straight from the log.")
 
 _PERMISSIONS: Final[dict[str, Permission]] = {"READ": "READ", "WRITE": "WRITE", "EXECUTE": "EXECUTE"}
+_COLOURS: Final = {True: "green", False: "red"}
 
 
 @policies.callback()
@@ -38,8 +40,10 @@ def _group() -> None:
 
 @policies.command("explain", epilog=EPILOG)
 def explain(
-    policy: Annotated[str, typer.Argument(metavar="POLICY", help="The id of the policy, namespace:name.")],
-    resource: Annotated[str, typer.Argument(metavar="RESOURCE", help="Such as thing:/features/lamp.")],
+    policy: Annotated[str, typer.Argument(metavar="POLICY", help="The policy that governs: namespace:name.")],
+    resource: Annotated[
+        str, typer.Argument(metavar="RESOURCE", help="thing:/, policy:/ or message:/ and a path: thing:/features/lamp.")
+    ],
     permission: Annotated[str, typer.Argument(metavar="PERMISSION", help="READ, WRITE or EXECUTE.")],
     *,
     subject: Annotated[
@@ -51,12 +55,27 @@ def explain(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="JSON instead of a table.")] = False,
 ) -> None:
-    """Say which entry of which policy grants or revokes a permission, imports included.
+    """Say which entry of which policy grants or revokes a permission.
 
-    The row marked so decides. Ends with exit code 1 if the permission is not granted.
+    Each rule about the subjects is a row: policy and entry in which it is
+    written. If it comes by an import, a reference or a root policy, "counts as"
+    is the entry that it belongs to in policy-view: resolved. The subjects of one
+    caller count together; GET /api/2/whoami lists them.
 
-    Example:
-      twinlog policy explain farm.one:p --subject nginx:ada thing:/attributes WRITE
+    The deepest rule at or above the resource decides, and of two as deep a
+    revoke. A revoke below denies, too: the question is about all of the resource.
+    A grant below helps no change, but a read then shows that part. Rows that say
+    "elsewhere" are of entries for other namespaces. Root policies are those that
+    TWINLOG_NAMESPACE_POLICIES names where this command runs.
+
+    Callers hear the same about themselves from
+    POST /api/2/checkPermissions?explain=true.
+    Exit code 1: not granted on all of the resource.
+
+    Examples:
+      twinlog policy explain farm.one:p -s nginx:ada thing:/attributes WRITE
+      twinlog policy explain farm.one:p -s login:bea -s login:staff thing:/ READ
+      twinlog policy explain farm.base:all -n farm.two -s a:b thing:/ READ --json
     """
     run(_explain(policy, tuple(subject), resource, permission, namespace, as_json=as_json))
 
@@ -82,8 +101,10 @@ async def _explain(
     if as_json:
         console().print_json(dump(found.to_json()).decode())
     else:
-        console().print(_table(found, f"{asked} on {resource_type}:{text(path)} for {', '.join(subjects)}"))
-        console().print("[green]granted[/green]" if found.allowed else "[red]not granted[/red]")
+        title = f"{asked} on {resource_type}:{text(path)} for {', '.join(subjects)}"
+        if found.bearing or found.elsewhere:
+            console().print(_table(found, policy_id, title))
+        console().print(_verdict(found))
     if not found.allowed:
         raise typer.Exit(Exit.FAILED)
 
@@ -112,15 +133,38 @@ async def _state(log: Log, policy_id: PolicyId) -> PolicyState | None:
     return state if isinstance(state, PolicyState) else None
 
 
-def _table(found: Explanation, title: str) -> Table:
-    table = Table("policy", "entry", "resource", "effect", "where", "", title=title, title_justify="left")
+def _table(found: Explanation, policy_id: PolicyId, title: str) -> Table:
+    table = Table(
+        *("policy", "entry", "counts as", "subjects", "resource", "effect", "where", ""),
+        title=title,
+        title_justify="left",
+        header_style="bold",
+    )
     for bearing in found.bearing:
-        table.add_row(*_row(bearing), "decides" if bearing is found.decided_by else "")
+        table.add_row(*_row(bearing, policy_id), "decides" if bearing is found.decided_by else "")
+    for bearing in found.elsewhere:
+        table.add_row(*_row(bearing, policy_id), "elsewhere", style="dim")
     return table
 
 
-def _row(bearing: Bearing) -> tuple[str, ...]:
-    rule = bearing.rule
-    colour = "green" if bearing.effect == "grant" else "red"
-    resource = f"{rule.resource_type}:{text(rule.path)}"
-    return str(rule.policy_id), rule.label, resource, f"[{colour}]{bearing.effect}[/{colour}]", bearing.relation
+def _row(bearing: Bearing, policy_id: PolicyId) -> tuple[str | Text, ...]:
+    rule, label = bearing.rule, bearing.entry.label
+    own = (rule.policy_id, rule.label) == (policy_id, label)
+    return (
+        str(rule.policy_id),
+        rule.label,
+        "" if own else label,
+        ", ".join(bearing.subjects),
+        bearing.resource,
+        Text(bearing.effect, _COLOURS[bearing.effect == "grant"]),
+        bearing.relation,
+    )
+
+
+def _verdict(found: Explanation) -> Text:
+    if found.allowed:
+        return Text("granted", _COLOURS[True])
+    if found.partial:
+        return Text("granted in part: a read shows what is granted, a change of all of it is refused", "yellow")
+    reason = "" if found.bearing else ": no rule about the subjects speaks of it"
+    return Text(f"not granted{reason}", _COLOURS[False])

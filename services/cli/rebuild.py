@@ -55,6 +55,8 @@ def rebuild(
     answers = run(_rebuild(chosen, options))
     for name, rebuilt in zip(chosen, answers, strict=True):
         typer.echo(("" if len(chosen) == 1 else f"{name}: ") + _said(rebuilt))
+    if options.compare and not any(rebuilt.differences for rebuilt in answers):
+        typer.echo("The copy and the live one are the same, row for row.")
     for difference in (difference for rebuilt in answers for difference in rebuilt.differences):
         typer.echo(f"different: {difference}")
     if any(rebuilt.differences for rebuilt in answers):

@@ -41,8 +41,9 @@ _log = logging.getLogger(__name__)
 class Commanding:
     """Executes signals in groups, one append at a time; open it with ``async with``.
 
-    Signals about one entity take effect in the order in which they were submitted to this process. A write's future is
-    resolved after its event is durable, never before. Any number of processes may run on one log.
+    Changes of one entity take effect in the order in which they were submitted to this process, and a read sees those
+    submitted before it. A write's future is resolved after its event is durable, never before. Any number of processes
+    may run on one log.
     """
 
     def __init__(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -10,17 +9,15 @@ from eventstore.events import Commit, StreamName
 from protocol.context import Context, Limits
 from protocol.decision import Decision
 from protocol.entities import EntityState, evolve_entity, respond
-from protocol.errors import DittoError, InternalError
 from protocol.identifiers import PolicyId
 from protocol.json import MISSING
 from protocol.signals import Event, Response
+from services.commanding.deciding import considered, guarded, unchanged
 from services.commanding.pending import Answer, Pending
 from services.commanding.records import ETAG, commit_of
 from services.commanding.remembered import CommandKey
-from services.commanding.rules import decided, permitted, stream_name
+from services.commanding.rules import stream_name
 from services.commanding.surroundings import Compile, Surroundings
-
-_log = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
@@ -116,25 +113,20 @@ class Draft:
         first: Effect | None,
     ) -> None:
         """``first`` has the same command id and another caller: who may not do this must not hear that it was done."""
-        state = seen[pending.stream]
-        answer: Answer
-        try:
-            command, shown = permitted(pending.command, state, context)
-            decision = decided(command, shown, context)
-            if decision.events and first is not None:
-                first.repeats.append(pending)
-                return
-            if decision.events:
-                self._add(self._effect(pending, decision, seen))
-                return
-            answer = _unchanged(decision, shown)
-        except DittoError as error:
-            answer = error
-        except Exception:  # noqa: BLE001 - one command that trips over a defect of ours must not take its group along
-            _log.exception("command_failed", extra={"entity_id": pending.command.entity_id})
-            answer = InternalError("The command could not be executed.")
-        built = not self._drafted.isdisjoint(seen)
-        (self.held if built else self.verdicts).append(Verdict(pending, answer, seen))
+        found = guarded(pending.command.entity_id, self._outcome, pending, seen, context)
+        if not isinstance(found, Effect):
+            built = not self._drafted.isdisjoint(seen)
+            (self.held if built else self.verdicts).append(Verdict(pending, found, seen))
+        elif first is None:
+            self._add(found)
+        else:
+            first.repeats.append(pending)
+
+    def _outcome(
+        self, pending: Pending, seen: dict[StreamName, EntityState | None], context: Context
+    ) -> Effect | Answer:
+        decision, shown = considered(pending.command, seen[pending.stream], context)
+        return self._effect(pending, decision, seen) if decision.events else unchanged(decision, shown)
 
     def _effect(self, pending: Pending, decision: Decision, seen: dict[StreamName, EntityState | None]) -> Effect:
         states = states_after(decision.events, seen, self.now)
@@ -150,12 +142,6 @@ class Draft:
             self._surroundings.forget()
         if effect.pending.command_id is not None:
             self._by_id[effect.pending.stream, effect.pending.command_id] = effect
-
-
-def _unchanged(decision: Decision, state: EntityState | None) -> Answer:
-    if state is None:
-        return InternalError("A decision on nothing that changes nothing.")
-    return respond(decision, state)
 
 
 def states_after(

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from dataclasses import dataclass
+from typing import Generic, TypeVar
 
 from protocol.context import States, compiled_policy
 from protocol.enforcement.enforcer import Enforcer
 from protocol.identifiers import PolicyId
+from protocol.json import JsonValue
 from protocol.policies.state import PolicyState
+
+K = TypeVar("K")
+V = TypeVar("V")
 
 
 @dataclass(frozen=True, slots=True)
-class _Kept:
+class _Composed:
     policy: PolicyState
     roots: tuple[PolicyId, ...]
     others: tuple[tuple[PolicyId, PolicyState | None], ...]
@@ -20,35 +25,68 @@ class _Kept:
 
 
 class Enforcers:
-    """Enforcers by policy, the longest unused dropped first.
+    """Enforcers, the longest unused dropped first.
 
-    An enforcer is found again only for the very states that it was made of. States are compared by identity, which is
-    cheaper than by revision and more exact: a change that was drafted and not appended had a revision too.
+    A policy that nothing else bears on is what its entries say. States in memory share equal entries (see
+    ``SharedEntries``), so that the policies of a whole fleet come to one enforcer. The rules of such a one name the
+    policy that it was made of first: who wants to name rules asks ``Context.own_enforcer``.
+
+    Any other enforcer is found again only for the very states that it was made of. Both are compared by identity, which
+    is cheaper than by value or revision and more exact: a change that was drafted and not appended had a revision too.
     """
 
     def __init__(self, *, max_entries: int) -> None:
-        self._kept: OrderedDict[PolicyId, _Kept] = OrderedDict()
+        self._simple: _Latest[int, tuple[JsonValue, Enforcer]] = _Latest(max_entries)
+        self._composed: _Latest[PolicyId, _Composed] = _Latest(max_entries)
+
+    def __len__(self) -> int:
+        return len(self._simple) + len(self._composed)
+
+    def compile(self, policy: PolicyState, policies: States, roots: tuple[PolicyId, ...]) -> Enforcer:
+        """The enforcer of a policy with what it imports, as far as ``policies`` knows it."""
+        if roots or policy.document.get("imports"):
+            return self._compose(policy, policies, roots)
+        entries = policy.document.get("entries")
+        kept = self._simple.get(id(entries))
+        if kept is not None and kept[0] is entries:
+            return kept[1]
+        enforcer = compiled_policy(policy, policies, ())
+        if policy.revision:
+            self._simple.put(id(entries), (entries, enforcer))
+        return enforcer
+
+    def _compose(self, policy: PolicyState, policies: States, roots: tuple[PolicyId, ...]) -> Enforcer:
+        kept = self._composed.get(policy.policy_id)
+        if kept is not None and kept.policy is policy and kept.roots == roots and _same(kept, policies):
+            return kept.enforcer
+        enforcer = compiled_policy(policy, policies, roots)
+        if policy.revision:
+            self._composed.put(policy.policy_id, _Composed(policy, roots, tuple(policies.items()), enforcer))
+        return enforcer
+
+
+class _Latest(Generic[K, V]):
+    """So many values, the longest unused dropped first."""
+
+    def __init__(self, max_entries: int) -> None:
+        self._kept: OrderedDict[K, V] = OrderedDict()
         self._max_entries = max_entries
 
     def __len__(self) -> int:
         return len(self._kept)
 
-    def compile(self, policy: PolicyState, policies: States, roots: tuple[PolicyId, ...]) -> Enforcer:
-        """The enforcer of a policy with what it imports, as far as ``policies`` knows it."""
-        kept = self._kept.get(policy.policy_id)
-        if kept is not None and kept.policy is policy and kept.roots == roots and _same(kept, policies):
-            self._kept.move_to_end(policy.policy_id)
-            return kept.enforcer
-        enforcer = compiled_policy(policy, policies, roots)
-        if policy.revision:
-            simple = not roots and not policy.document.get("imports")
-            others = () if simple else tuple(policies.items())
-            self._kept[policy.policy_id] = _Kept(policy, roots, others, enforcer)
-            self._kept.move_to_end(policy.policy_id)
-            if len(self._kept) > self._max_entries:
-                self._kept.popitem(last=False)
-        return enforcer
+    def get(self, key: K) -> V | None:
+        kept = self._kept.get(key)
+        if kept is not None:
+            self._kept.move_to_end(key)
+        return kept
+
+    def put(self, key: K, value: V) -> None:
+        self._kept[key] = value
+        self._kept.move_to_end(key)
+        if len(self._kept) > self._max_entries:
+            self._kept.popitem(last=False)
 
 
-def _same(kept: _Kept, policies: States) -> bool:
+def _same(kept: _Composed, policies: States) -> bool:
     return all(policies.get(policy_id) is state for policy_id, state in kept.others)

@@ -8,21 +8,26 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from eventstore.events import StreamName
+from protocol.context import Context
 from protocol.enforcement.auth import AuthContext
 from protocol.enforcement.enforce import governing_policy
+from protocol.entities import EntityState
 from protocol.errors import DittoError
 from protocol.identifiers import ThingId
-from protocol.json import JsonValue, Missing
+from protocol.json import MISSING, JsonValue, Missing
 from protocol.signals import Command, Response, RetrieveThings
 from protocol.things import conditions
 from protocol.things.conditions import CONDITION
+from services.commanding.deciding import read
 from services.commanding.draft import Draft
 from services.commanding.errors import StoreDown
 from services.commanding.ledger import Ledger
 from services.commanding.limits import CommandingLimits
 from services.commanding.loading import States
 from services.commanding.pending import Answer, Pending
-from services.commanding.rules import foreseen, stream_name
+from services.commanding.rules import foreseen, needed, stream_name
+from services.commanding.states import NO_EPOCH
+from services.commanding.surroundings import Surroundings, context_alone, context_under
 
 
 @dataclass(slots=True)
@@ -53,23 +58,48 @@ class Reader:
     def at_once(self, reads: Iterable[Pending]) -> list[Answer] | None:
         """The answers if memory knows them exactly (see ``States``), else nothing."""
         epoch = self._states.epoch()
-        draft = Draft(now=self._clock(), limits=self._limits.rules, compile=self._states.compile)
+        if epoch == NO_EPOCH:
+            return None
+        now = self._clock()
+        answers: list[Answer] = []
         for pending in reads:
-            missing: tuple[StreamName, ...] = (pending.stream,)
-            while missing:
-                if not all(self._recall(stream, draft, epoch) for stream in missing):
-                    return None
-                missing = draft.take(pending)
-        return [verdict.answer for verdict in draft.verdicts]
+            state = self._recall(pending.stream, epoch)
+            context = None if isinstance(state, Missing) else self._context(pending, state, now, epoch)
+            if isinstance(state, Missing) or context is None:
+                return None
+            answers.append(read(pending.command, state, context))
+        return answers
 
-    def _recall(self, stream: StreamName, draft: Draft, epoch: int) -> bool:
-        """Whether memory knows the state exactly, and that of the policy above it, which every read asks for."""
-        state = self._states.trusted(stream, epoch)
-        if isinstance(state, Missing) or self._ledger.busy(stream):
-            return False
-        draft.learn(stream, state)
+    def _recall(self, stream: StreamName, epoch: int) -> EntityState | Missing:
+        return MISSING if self._ledger.busy(stream) else self._states.trusted(stream, epoch)
+
+    def _context(self, pending: Pending, state: EntityState, now: datetime, epoch: int) -> Context | None:
+        """What the read has to know, if memory does; nearly always that is one policy, which imports nothing.
+
+        Without a field selector a read asks for nothing else (``needed``).
+        """
         policy_id = governing_policy(state)
-        return policy_id is None or draft.knows(above := stream_name(policy_id)) or self._recall(above, draft, epoch)
+        rules, compile_ = self._limits.rules, self._states.compile
+        if policy_id is None:
+            return context_alone(pending.auth, now, rules, compile_)
+        policy = self._recall(stream_name(policy_id), epoch)
+        if isinstance(policy, Missing):
+            return None
+        context = context_under(policy, pending.auth, now, rules, compile_)
+        if context is None or (pending.command.fields and needed(pending.command, state, context)):
+            return self._wide_context(pending, state, now, epoch)
+        return context
+
+    def _wide_context(self, pending: Pending, state: EntityState, now: datetime, epoch: int) -> Context | None:
+        known: dict[StreamName, EntityState | None] = {pending.stream: state}
+        around = Surroundings(known, now=now, limits=self._limits.rules, compile=self._states.compile)
+        while isinstance(found := around.of(pending.command, state, pending.auth), tuple):
+            for stream in found:
+                recalled = self._recall(stream, epoch)
+                if isinstance(recalled, Missing):
+                    return None
+                known[stream] = recalled
+        return found.context
 
     async def work(self, group: list[Pending | Gathering]) -> None:
         """Answer the group from states compared with the log, in one round trip unless policies turn up."""

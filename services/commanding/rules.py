@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Final
 
 from eventstore.events import StreamName
 from protocol.context import Context
 from protocol.decision import Decision
 from protocol.enforcement.enforce import enforce
 from protocol.entities import EntityState
+from protocol.errors import DittoError, PolicyNotFound, ThingNotFound
 from protocol.identifiers import EntityId, PolicyId, ThingId
 from protocol.policies.decide import decide_policy, policies_needed
 from protocol.policies.removal import RemoveSubjects, decide_removal
@@ -19,6 +21,9 @@ from protocol.things.creation import entities_needed
 from protocol.things.decide import decide
 from protocol.things.state import ThingState
 
+_CREATING: Final = frozenset({"create", "modify", "merge"})
+"""What makes an entity of nothing, so that its root cannot be decided as if there were none."""
+
 
 def stream_name(entity_id: EntityId) -> StreamName:
     """The stream of an entity, in the store's own type."""
@@ -26,10 +31,9 @@ def stream_name(entity_id: EntityId) -> StreamName:
 
 
 def needed(command: Command, state: EntityState | None, context: Context) -> tuple[EntityId, ...]:
-    """What the context must still learn about before the command can be decided."""
+    """What the context must learn about, with all that it imports, before the command can be decided."""
     if isinstance(command.entity_id, PolicyId):
-        wanted = policies_needed(command)
-        return tuple(each for each in wanted if each not in context.policies) if wanted else ()
+        return policies_needed(command, state if isinstance(state, PolicyState) else None, context.limits)
     return entities_needed(command, state if isinstance(state, ThingState) else None, context)
 
 
@@ -50,7 +54,27 @@ def foreseen(
 
 def permitted(command: Command, state: EntityState | None, context: Context) -> tuple[Command, EntityState | None]:
     """What ``enforce`` says; a removal that the service itself commands is not asked."""
-    return (command, state) if isinstance(command, RemoveSubjects) else enforce(command, state, context)
+    if isinstance(command, RemoveSubjects):
+        return command, state
+    try:
+        return enforce(command, state, context)
+    except (ThingNotFound, PolicyNotFound) as hidden:
+        if command.path or command.verb not in _CREATING:
+            _refuse_as_missing(command, hidden, context)
+        raise
+
+
+def _refuse_as_missing(command: Command, hidden: DittoError, context: Context) -> None:
+    """Raise what is wrong with a command before it matters whether there is such an entity.
+
+    A value or a condition that cannot be read is 400 where nothing is. If it were 404 where something is hidden, every
+    stranger could find out what exists.
+    """
+    try:
+        decided(command, None, context)
+    except DittoError as error:
+        if type(error) is not type(hidden):
+            raise error from None
 
 
 def decided(command: Command, state: EntityState | None, context: Context) -> Decision:

@@ -1,4 +1,4 @@
-"""States kept in memory, the longest unused dropped first, each with the epoch in which it was known to be current."""
+"""States kept in memory, the unused dropped first, each with the epoch in which it was known to be current."""
 
 from __future__ import annotations
 
@@ -49,12 +49,16 @@ def characters(document: JsonObject) -> int:
 
 @dataclass(slots=True)
 class Kept(Generic[S]):
-    """A state in memory. ``epoch`` is that of the sole writer's lease under which it was verified."""
+    """A state in memory. ``epoch`` is that of the sole writer's lease under which it was verified.
+
+    ``used``: asked for since it was last looked at as the one to drop.
+    """
 
     state: S
     epoch: int
     weight: int
     puts: int = 0
+    used: bool = False
 
 
 class StateCache(Generic[S]):
@@ -62,6 +66,9 @@ class StateCache(Generic[S]):
 
     That is what makes it safe to be filled by a load and by an append at once: both tell the truth about a revision,
     and the higher one is the later truth.
+
+    What to drop is found as by the CLOCK algorithm of page replacement: in order of arrival, with a second chance for
+    what was used meanwhile. Strict order of use would cost each read of a state the memory of its two neighbours.
     """
 
     def __init__(
@@ -86,7 +93,7 @@ class StateCache(Generic[S]):
         """The state kept for the stream, which is hereby used."""
         kept = self._kept.get(stream)
         if kept is not None:
-            self._kept.move_to_end(stream)
+            kept.used = True
         return kept
 
     def put(self, stream: StreamName, state: S, epoch: int) -> None:
@@ -96,19 +103,25 @@ class StateCache(Generic[S]):
             kept = self._kept[stream] = Kept(state, epoch, 0)
             self._weigh(kept)
         elif state.revision >= kept.state.revision:
-            kept.state, kept.epoch = state, epoch
-            self._kept.move_to_end(stream)
+            kept.state, kept.epoch, kept.used = state, epoch, True
             kept.puts += 1
             if kept.puts % WEIGHED_EVERY == 0:
                 self._weigh(kept)
         while self._kept and (len(self._kept) > self._max_entries or self._bytes > self._max_bytes):
-            _, dropped = self._kept.popitem(last=False)
-            self._bytes -= dropped.weight
+            self._drop_one()
 
     def clear(self) -> None:
         """Drop everything."""
         self._kept.clear()
         self._bytes = 0
+
+    def _drop_one(self) -> None:
+        stream, kept = self._kept.popitem(last=False)
+        while kept.used:
+            kept.used = False
+            self._kept[stream] = kept
+            stream, kept = self._kept.popitem(last=False)
+        self._bytes -= kept.weight
 
     def _weigh(self, kept: Kept[S]) -> None:
         weight = OVERHEAD_BYTES + BYTES_PER_CHARACTER * self._characters(kept.state.document)

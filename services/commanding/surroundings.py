@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeAlias
 
@@ -14,6 +13,7 @@ from protocol.enforcement.enforce import governing_policy
 from protocol.enforcement.enforcer import Enforcer
 from protocol.entities import EntityState
 from protocol.identifiers import EntityId, PolicyId, ThingId
+from protocol.immutable import immutable
 from protocol.policies.resolve import policies_imported
 from protocol.policies.state import PolicyState
 from protocol.signals import Command
@@ -24,7 +24,7 @@ Compile: TypeAlias = Callable[[PolicyState, States, tuple[PolicyId, ...]], Enfor
 """Makes a policy ready to be asked; see ``Enforcers``."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@immutable
 class Surrounding:
     """A context, and the states by stream that it was made of."""
 
@@ -75,9 +75,10 @@ class Surroundings:
         if stream not in self._states:
             return (stream,)
         state = self._states[stream]
-        if not isinstance(state, PolicyState) or state.document.get("imports") or self._limits.root_policies:
+        context = context_under(state, auth, self._now, self._limits, self._compile)
+        if context is None:
             return self._around((policy_id,), auth, policy_id)
-        return Surrounding(context=self._context(auth, policy_id, {policy_id: state}, {}), seen={stream: state})
+        return Surrounding(context=context, seen={stream: state})
 
     def _wider(
         self,
@@ -129,6 +130,37 @@ class Surroundings:
             governing=governing,
             compile=self._compile,
         )
+
+
+def context_alone(
+    auth: AuthContext,
+    now: datetime,
+    limits: Limits,
+    compile: Compile,  # noqa: A002 - as in ``Context``
+) -> Context:
+    """The context of what no policy governs."""
+    return Context(now=now, subjects=auth.subjects, claims=auth.claims, limits=limits, compile=compile)
+
+
+def context_under(
+    policy: EntityState | None,
+    auth: AuthContext,
+    now: datetime,
+    limits: Limits,
+    compile: Compile,  # noqa: A002 - as in ``Context``
+) -> Context | None:
+    """The context of what this policy governs; nothing if there is no such policy, or others bear on it, too."""
+    if not isinstance(policy, PolicyState) or limits.root_policies or policy.document.get("imports"):
+        return None
+    return Context(
+        now=now,
+        subjects=auth.subjects,
+        claims=auth.claims,
+        policies={policy.policy_id: policy},
+        limits=limits,
+        governing=policy.policy_id,
+        compile=compile,
+    )
 
 
 class Gathered:

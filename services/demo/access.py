@@ -8,21 +8,19 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 import aiohttp
-import aiormq
 import orjson
 from rich.console import Console
 from rich.text import Text
 
-from services.amqp.channels import ConsumingChannel, Delivery, Outbox
-from services.amqp.connection import TROUBLE
+from services.amqp.channels import Delivery
 from services.demo.issuer import PREFIX, Issuer
+from services.demo.listening import listening
 from services.demo.service import DemoFailedError
 
 ENTITY: Final = "org.twinlog.visitors:lighthouse"
@@ -92,7 +90,9 @@ async def visit(session: aiohttp.ClientSession, amqp_url: str, exchange: str, is
     if (await story.ask(STAYS, "GET", "/api/2/whoami"))[0] == UNAUTHORIZED:
         tell("left out: this service was not started by the demonstration and does not know its issuer of tokens")
         return True
-    async with _listening(amqp_url, exchange) as heard:
+    heard = Heard()
+    bindings = (f"#.subjectDeletion.{PREFIX}:{each}" for each in (STAYS, LEAVES))
+    async with listening(amqp_url, exchange, *bindings, hear=heard.hear):
         try:
             return await _told(story, heard)
         except TimeoutError as late:
@@ -165,28 +165,3 @@ def _temporary(expiry: datetime) -> dict[str, object]:
 
 def _subject(application: str) -> str:
     return f"{POLICY}/entries/{application}/subjects/{PREFIX}:{application}"
-
-
-@asynccontextmanager
-async def _listening(url: str, exchange: str) -> AsyncIterator[Heard]:
-    """The announcements about the two applications, in a queue of their own."""
-    heard = Heard()
-    try:
-        connection = await aiormq.connect(url)
-        channel = await connection.channel()
-        queue = (await channel.queue_declare(exclusive=True)).queue or ""
-        for each in (STAYS, LEAVES):
-            await channel.queue_bind(queue, exchange, f"#.subjectDeletion.{PREFIX}:{each}")
-        ConsumingChannel(channel, Outbox(connection), heard.hear)
-        await channel.basic_consume(queue, _never, no_ack=True)
-    except TROUBLE as trouble:
-        raise DemoFailedError(f"RabbitMQ said: {trouble}") from trouble
-    try:
-        yield heard
-    finally:
-        with suppress(*TROUBLE, asyncio.CancelledError):
-            await connection.close()
-
-
-async def _never(message: object) -> None:
-    raise AssertionError(message)  # the consuming channel takes every delivery before aiormq sees it

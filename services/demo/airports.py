@@ -11,8 +11,7 @@ from typing import Final
 import aiohttp
 from rich.console import Console
 
-from services.cli.connection import endpoints, settings
-from services.cli.exits import Exit, fail
+from services.cli.connection import http_url
 from services.cli.running import run
 from services.demo.fleet import create_twins
 from services.demo.readings import AIRPORT_NAMESPACE, airports
@@ -28,11 +27,8 @@ def main() -> None:
 
 
 async def _fill() -> None:
-    service = endpoints(settings())
-    if service is None or service.http_url is None:
-        fail("No service with HTTP runs on this data folder. Start one with `make run`.", Exit.UNREACHED)
     fleet = list(airports())
-    async with http_session(service.http_url) as session:
+    async with http_session(http_url()) as session:
         await create_twins(session, fleet, lambda: None)
         async with asyncio.timeout(PATIENCE_SECONDS):
             while await _found(session) < len(fleet):  # noqa: ASYNC110 - another process finds them

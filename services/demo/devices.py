@@ -4,22 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-import aiormq
 import orjson
 
 from protocol.wire.envelope import CONTENT_TYPE
-from services.amqp.channels import ConsumingChannel, Delivery, Outbox
-from services.amqp.connection import TROUBLE
+from services.amqp.channels import Delivery
 from services.amqp.frames import persistent_properties, short_string
 from services.amqp.sending import open_sender
-from services.demo.readings import NAMESPACE, Reading
-from services.demo.service import DemoFailedError
-from services.settings import Settings
+from services.demo.readings import Reading
 
 TOLD_EVERY: Final = 64
 _TYPE: Final = short_string(CONTENT_TYPE)
@@ -80,27 +75,3 @@ class Audience:
     def last_at(self) -> float:
         """When the last event came, in seconds since 1970; 0 if none did."""
         return max((at for revisions in self.heard.values() for at in revisions.values()), default=0.0)
-
-
-@asynccontextmanager
-async def listening(url: str, settings: Settings) -> AsyncIterator[Audience]:
-    """An audience with a queue of its own, bound to the stations' namespace."""
-    audience = Audience()
-    try:
-        connection = await aiormq.connect(url)
-        channel = await connection.channel()
-        queue = (await channel.queue_declare(exclusive=True)).queue or ""
-        await channel.queue_bind(queue, settings.amqp_events, f"things.{NAMESPACE}.*.*")
-        ConsumingChannel(channel, Outbox(connection), audience.hear)
-        await channel.basic_consume(queue, _never, no_ack=True)
-    except TROUBLE as trouble:
-        raise DemoFailedError(f"RabbitMQ said: {trouble}") from trouble
-    try:
-        yield audience
-    finally:
-        with suppress(*TROUBLE, asyncio.CancelledError):
-            await connection.close()
-
-
-async def _never(message: object) -> None:
-    raise AssertionError(message)  # the consuming channel takes every delivery before aiormq sees it

@@ -20,10 +20,11 @@ from eventstore.events import StreamName
 from eventstore.pool import create_pool
 from eventstore.postgres import PostgresEventStore
 from services.demo.access import visit
-from services.demo.devices import Audience, listening, publish_readings
+from services.demo.devices import Audience, publish_readings
 from services.demo.fleet import create_twins, read_twin
 from services.demo.issuer import keep_issuer
-from services.demo.readings import STATIONS, Reading, Station, airports, readings
+from services.demo.listening import listening
+from services.demo.readings import NAMESPACE, STATIONS, Reading, Station, airports, readings
 from services.demo.service import DemoFailedError
 from services.demo.summary import Outcome, print_summary, print_twin
 from services.endpoints import Endpoints
@@ -97,19 +98,17 @@ async def _publish_year(
     amqp_url: str, settings: Settings, store: PostgresEventStore, part: Part, progress: Progress
 ) -> Outcome:
     year = readings()[: part.readings]
-    async with listening(amqp_url, settings) as audience:
+    audience = Audience()
+    async with listening(amqp_url, settings.amqp_events, f"things.{NAMESPACE}.*.*", hear=audience.hear):
         before = await _stored(store)
         fresh = len(year) - before.among(year)
         sent = progress.add_task("readings published", total=len(year))
         heard = progress.add_task("events received", total=fresh)
         watching = asyncio.create_task(_watch(audience, before, progress, heard))
+        user = urlsplit(amqp_url).username or "guest"
         try:
             messages = await publish_readings(
-                amqp_url,
-                settings.amqp_commands,
-                urlsplit(amqp_url).username or "guest",
-                year,
-                lambda count: progress.update(sent, completed=count),
+                amqp_url, settings.amqp_commands, user, year, lambda count: progress.update(sent, completed=count)
             )
             await _wait(audience, before, fresh)
         finally:

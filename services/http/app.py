@@ -17,7 +17,7 @@ from services.auth.authentication import Authentication
 from services.http import namespaces, operations, permissions, policies, search, things, whoami
 from services.http.answers import answer, error_answer, refusal_answer
 from services.http.exchange import Bounds, Commands, Edge, Exchange
-from services.http.headers import check_text, correlation_id_of, new_correlation_id
+from services.http.headers import check_once, check_text, correlation_id_of, new_correlation_id
 from services.http.operations import Operations
 from services.http.refusals import PlainRefusal, wrong_method
 from services.http.routes import Place, Route, Router
@@ -68,7 +68,7 @@ class HttpApp:
         except DittoError as error:
             response = error_answer(error, correlation_id or new_correlation_id())
             if error.status == 401:
-                response.headers["WWW-Authenticate"] = self._challenge(request.raw_path)
+                response.headers["WWW-Authenticate"] = self._challenge(request)
         except PlainRefusal as refusal:
             response = refusal_answer(refusal, correlation_id or new_correlation_id())
         except Exception:
@@ -97,9 +97,13 @@ class HttpApp:
             action = route.methods["GET"]
         if route.access == "operator":
             self._throttles.arrived(request.remote)
+            check_once(request.headers, "authorization")
             verdict = self._operators.authenticate(request.headers)
             auth = verdict if isinstance(verdict, AuthContext) else await verdict
-        return await action(Exchange(self._edge, request, path, query, correlation_id, auth), place)
+        exchange = Exchange(
+            edge=self._edge, request=request, path=path, query=query, correlation_id=correlation_id, auth=auth
+        )
+        return await action(exchange, place)
 
     def _is_api(self, path: str) -> bool:
         """Whether users come here; what is for operators has another way to say who one is."""
@@ -114,8 +118,9 @@ class HttpApp:
                 raise ApiVersionNotSupported(version[1]) from None
             raise
 
-    def _challenge(self, target: str) -> str:
-        return (self._api if self._is_api(target) else self._operators).challenge
+    def _challenge(self, request: BaseRequest) -> str:
+        asked = self._api if self._is_api(request.raw_path) else self._operators
+        return asked.challenge_to(request.headers.get("Authorization"))
 
 
 def create_app(  # noqa: PLR0913 - what a server is made of
@@ -130,6 +135,7 @@ def create_app(  # noqa: PLR0913 - what a server is made of
     searching: Searching | None = None,
     search_indexes: SearchIndexes | None = None,
     throttles: Throttles = UNTHROTTLED,
+    action_headers: frozenset[str] = frozenset(),
 ) -> HttpApp:
     """The HTTP edge over ``commands``: every route, none of the sockets (those are ``services.http.server``)."""
     edge = Edge(
@@ -139,6 +145,7 @@ def create_app(  # noqa: PLR0913 - what a server is made of
         public_url=public_url,
         stopping=asyncio.Event(),
         searching=searching,
+        action_headers=action_headers,
     )
     routes = routing_table(default_namespace, operations_of, searching=searching, search_indexes=search_indexes)
     return HttpApp(edge=edge, api=api, operators=operators, routes=routes, throttles=throttles)

@@ -12,6 +12,7 @@ from aiohttp.web import BaseRequest
 from protocol.enforcement.auth import AuthContext
 from protocol.errors import HeaderInvalid
 from protocol.identifiers import ThingId
+from protocol.immutable import immutable
 from protocol.json import JsonValue
 from protocol.signals import Response, Signal
 from services.http.headers import command_headers
@@ -65,7 +66,10 @@ class Bounds:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Edge:
-    """What all requests share. ``stopping`` is set when the service goes down: long waits end early then."""
+    """What all requests share. ``stopping`` is set when the service goes down: long waits end early then.
+
+    ``action_headers`` are those that token actions may make subjects of, in lower case.
+    """
 
     commands: Commands
     bounds: Bounds
@@ -73,9 +77,10 @@ class Edge:
     public_url: str | None
     stopping: asyncio.Event
     searching: Searching | None = None
+    action_headers: frozenset[str] = frozenset()
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Exchange:
     """One request. ``path`` is encoded as it came, without the query."""
 

@@ -89,6 +89,12 @@ def check_text(name: str, value: str) -> str:
     return value
 
 
+def check_once(headers: CIMultiDictProxy[str], name: str) -> None:
+    """``DuplicateHeaderField`` for a header given twice, which two readers would take for two different things."""
+    if len(headers.getall(name, ())) > 1:
+        raise DuplicateHeaderField(name)
+
+
 def command_headers(headers: CIMultiDictProxy[str], query: Query, correlation_id: str) -> dict[str, JsonValue]:
     """The typed headers of the command that a request stands for.
 

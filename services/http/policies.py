@@ -1,6 +1,6 @@
 """The policies of HTTP API 2: their rows in the routing table.
 
-Source: Ditto documentation, page *http-api-doc*, and http-api.md section 14.
+Source: Ditto documentation, page *http-api-doc* (tag Policies).
 """
 
 from __future__ import annotations
@@ -13,8 +13,10 @@ from protocol.errors import JsonKeyInvalid, PolicyEntryInvalid, PolicyIdNotSetta
 from protocol.identifiers import PolicyId, with_default_namespace
 from protocol.json import MISSING
 from protocol.pointers import check_key
+from protocol.policies.values import LABEL_FORM
 from services.http import bodies
 from services.http.exchange import Exchange
+from services.http.headers import check_once, check_text
 from services.http.resources import change_at, creating, delete, putting, retrieve, without
 from services.http.routes import Captures, Locate, Place, Route
 from services.http.urls import percent_decode, percent_decode_if_possible
@@ -60,8 +62,15 @@ def routes(default_namespace: str) -> tuple[Route, ...]:
 
 
 async def _act(exchange: Exchange, place: Place) -> StreamResponse:
-    """A token action; its body may be left out."""
+    """A token action; its body may be left out.
+
+    Headers of the request that the subjects are made of go with it, whatever they are called.
+    """
     headers = exchange.headers()
+    for name in exchange.edge.action_headers - headers.keys():
+        check_once(exchange.request.headers, name)
+        if name in exchange.request.headers:
+            headers[name] = check_text(name, exchange.request.headers[name])
     value = await bodies.read_optional(exchange)
     if value is not MISSING:
         bodies.media_type(exchange, bodies.JSON)
@@ -91,7 +100,7 @@ def _label(label: str) -> str:
     try:
         return check_key(label)
     except JsonKeyInvalid as error:
-        raise PolicyEntryInvalid(f"The label {label[:300]!r} is not valid.") from error
+        raise PolicyEntryInvalid(f"The label {label[:300]!r} is not valid.", LABEL_FORM) from error
 
 
 def _open_ended(kind: str, remainder: str) -> str:

@@ -100,6 +100,7 @@ async def serving(
     open_metrics: bool = False,
     api: Authentication = API,
     throttles: Throttles = UNTHROTTLED,
+    action_headers: frozenset[str] = frozenset(),
 ) -> AsyncIterator[Client]:
     app = create_app(
         commands,
@@ -110,6 +111,7 @@ async def serving(
         ),
         bounds=bounds,
         throttles=throttles,
+        action_headers=action_headers,
     )
     async with serve_http(app, host="127.0.0.1", port=0) as port, aiohttp.ClientSession() as session:
         yield Client(session, app, port)

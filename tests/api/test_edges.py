@@ -259,3 +259,36 @@ async def test_an_awaited_acknowledgement_does_not_hold_up_the_stop(store: Gated
     client.app.edge.stopping.set()
     async with asyncio.timeout(5):
         assert (await waiting).status == 424
+
+
+@pytest.mark.parametrize(
+    ("path", "headers"),
+    [
+        ("/api/2/whoami", ("Authorization: Basic YWRhOmxvdmVsYWNl", "Authorization: Basic eDp5")),
+        ("/api/2/whoami", ("x-ditto-pre-authenticated: nginx:a", "x-ditto-pre-authenticated: nginx:b")),
+        ("/api/2/things/a:b", ("x-ditto-pre-authenticated: nginx:a", "x-ditto-pre-authenticated: nginx:b")),
+        ("/status", (f"Authorization: {DEVOPS['Authorization']}", "Authorization: Basic eDp5")),
+    ],
+)
+async def test_nobody_is_two_callers_at_once(client: Client, path: str, headers: tuple[str, ...]) -> None:
+    head = "\r\n".join((f"GET {path} HTTP/1.1", "Host: x", "Connection: close", *headers))
+    reply = await client.raw(f"{head}\r\n\r\n".encode())
+    assert status_of(reply) == 400
+    assert b"gateway:duplicate.header.field" in reply
+
+
+async def test_whoami_reads_its_headers_as_other_queries_do(client: Client) -> None:
+    for query, code in (
+        ("timeout=soon", "timeout.invalid"),
+        ("timeout=0", "header.invalid"),
+        ("response-required=false", "command.headers.invalid"),
+    ):
+        reply = await client("GET", f"/api/2/whoami?{query}")
+        assert (reply.status, reply.error) == (400, code)
+
+
+@pytest.mark.parametrize("subject", ["nobody", ":x", "x:", "a:" + "x" * 255])
+async def test_a_proxy_that_names_what_is_no_subject_lets_nobody_in(client: Client, subject: str) -> None:
+    reply = await client("PUT", "/api/2/things/a:b", {}, {"x-ditto-pre-authenticated": f"a:b,{subject}"}, auth={})
+    assert (reply.status, reply.error) == (401, "gateway:authentication.failed")
+    assert "issuer:subject" in reply.json["description"]

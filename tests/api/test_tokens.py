@@ -13,12 +13,14 @@ import pytest
 from eventstore.events import Commit, NewEvent, StreamAppend, StreamName
 from eventstore.memory import InMemorySoleWriter
 from projections.twins import InMemoryTwins
+from protocol.context import Limits
 from protocol.identifiers import PolicyId
 from protocol.signals import Event
 from protocol.stored import store_event
 from services.auth.setup import api_authentication
 from services.auth.tokens import LEEWAY_SECONDS
 from services.commanding.commanding import Commanding
+from services.commanding.limits import CommandingLimits
 from services.settings import Settings
 from tests.api.conftest import SETTINGS, Client, _now, serving
 from tests.api.gated import GatedStore
@@ -98,7 +100,31 @@ async def test_a_token_speaks_for_its_subject(client: Client) -> None:
 async def test_a_bad_token_is_401_with_a_challenge(client: Client, auth: dict[str, str], code: str) -> None:
     reply = await client("GET", "/api/2/whoami", auth=auth)
     assert (reply.status, reply.error) == (401, code)
-    assert 'Bearer realm="twinlog"' in reply.headers["WWW-Authenticate"]
+    refused = ', error="invalid_token"' if auth["Authorization"].strip().startswith("Bearer ") else ""
+    assert reply.headers["WWW-Authenticate"].endswith(f', Bearer realm="twinlog"{refused}')
+
+
+async def test_whoever_sends_no_token_hears_nothing_of_one(client: Client) -> None:
+    for auth in ({}, {"Authorization": "Basic x"}):
+        challenge = (await client("GET", "/api/2/whoami", auth=auth)).headers["WWW-Authenticate"]
+        assert challenge.endswith(', Bearer realm="twinlog"')
+
+
+@pytest.mark.parametrize(
+    ("auth", "reason"),
+    [
+        (bearer(exp=1), "expired"),
+        (bearer(nbf=int(time.time()) + 3600), "'nbf'"),
+        (bearer(aud="other"), "'aud'"),
+        ({"Authorization": bearer()["Authorization"][:-8] + "AAAAAAAA"}, "signature"),
+        ({"Authorization": f"Bearer {token(claims(iat=None), kid='other')}"}, "no key"),
+        ({"Authorization": f"Bearer {token(claims(iat=None), header={'alg': 'HS256'})}"}, "algorithm"),
+    ],
+)
+async def test_of_a_refused_token_it_is_said_what_is_wrong_with_it(
+    client: Client, auth: dict[str, str], reason: str
+) -> None:
+    assert reason in (await client("GET", "/api/2/whoami", auth=auth)).json["description"]
 
 
 async def test_a_key_server_out_of_reach_is_503(commands: Commanding) -> None:
@@ -106,7 +132,7 @@ async def test_a_key_server_out_of_reach_is_503(commands: Commanding) -> None:
     async with serving(commands, api=api_authentication(Settings(openid_issuers=issuers))) as client:
         reply = await client("GET", "/api/2/whoami", auth=bearer(iss="http://127.0.0.1:1"))
     assert (reply.status, reply.error) == (503, "gateway:publickey.provider.unavailable")
-    assert reply.headers["Retry-After"] == "30"
+    assert reply.headers["Retry-After"] == "1"
 
 
 @pytest.mark.parametrize("scope", ["/entries/reader", ""])
@@ -162,6 +188,29 @@ async def test_a_repeated_activation_is_answered_as_the_first(policy: Client) ->
         path = f"{P}/entries/reader/actions/activateTokenIntegration"
         reply = await policy("POST", path, None, {"Idempotency-Key": "k"}, data=b"", auth=bearer(sub="app"))
         assert reply.status == 204
+
+
+async def test_a_lent_subject_may_be_made_of_headers_that_the_operator_names(
+    store: GatedStore, settings: Settings
+) -> None:
+    template = "webhook:{{header:X-Hook | fn:lower()}}:{{policy-entry:label}}"
+    rules = CommandingLimits(rules=Limits(integration_subject=template))
+    lease = InMemorySoleWriter(held=True)
+    action, hook = f"{P}/entries/app/actions/activateTokenIntegration", {"X-Hook": "Garden", "X-Other": "o"}
+    async with (
+        Commanding(store=store, twins=InMemoryTwins(store), sole_writer=lease, clock=_now, limits=rules) as commands,
+        serving(commands, api=api_authentication(settings), action_headers=frozenset({"x-hook"})) as client,
+    ):
+        entries = {
+            "owner": {"subjects": {"nginx:ada": {"type": "t"}}, "resources": RIGHTS},
+            "app": {"subjects": {"farm:app": {"type": "t"}}, "resources": READING},
+        }
+        await client("PUT", P, {"entries": entries})
+        for headers in ({}, {"X-Hook": " "}):
+            refused = await client("POST", action, None, headers, data=b"", auth=bearer(sub="app"))
+            assert refused.status == 400
+        assert (await client("POST", action, None, hook, data=b"", auth=bearer(sub="app"))).status == 204
+        assert "webhook:garden:app" in (await client("GET", f"{P}/entries/app/subjects")).json
 
 
 async def test_whose_time_is_over_gets_401_and_whoever_was_never_there_404(policy: Client, store: GatedStore) -> None:

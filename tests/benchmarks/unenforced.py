@@ -10,7 +10,7 @@ from protocol.context import Context
 from protocol.entities import EntityState
 from protocol.signals import Command
 from services.cli.app import main
-from services.commanding import draft, reading, surroundings, writing
+from services.commanding import deciding, reading, surroundings, writing
 
 
 def _permitted(command: Command, state: EntityState | None, _: Context) -> tuple[Command, EntityState | None]:
@@ -21,8 +21,13 @@ def _ungoverned(_: EntityState) -> None:
     return None
 
 
-if __name__ == "__main__":
-    vars(draft)["permitted"] = _permitted
+def disarm() -> None:
+    """Ask nobody from now on, in this process."""
+    vars(deciding)["permitted"] = _permitted
     for module in (reading, surroundings, writing):
         vars(module)["governing_policy"] = _ungoverned
+
+
+if __name__ == "__main__":
+    disarm()
     main()

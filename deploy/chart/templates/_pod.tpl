@@ -33,7 +33,7 @@ volumeMounts:
   - {name: tmp, mountPath: /tmp}
 env:
   {{- $secret := required "secret: the name of the secret with the URLs and passwords" .Values.secret }}
-  {{- range $variable, $key := dict "DATABASE_URL" "database-url" "AMQP_URL" "amqp-url" "BASIC_USERS" "basic-users" "DEVOPS_PASSWORD" "devops-password" }}
+  {{- range $variable, $key := dict "DATABASE_URL" "database-url" "AMQP_URL" "amqp-url" "BASIC_USERS" "basic-users" "DEVOPS_PASSWORD" "devops-password" "SEARCH_CURSOR_KEY" "search-cursor-key" }}
   - name: TWINLOG_{{ $variable }}
     valueFrom: {secretKeyRef: {name: {{ $secret }}, key: {{ $key }}}}
   {{- end }}

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from services.auth.issuers import Authority
 from services.settings import Settings, SettingsInvalid, load_settings, unknown_variables, variable_of
 
 
@@ -106,7 +107,37 @@ def test_issuers_are_json_and_say_what_is_wrong_with_them(monkeypatch: pytest.Mo
         "TWINLOG_OPENID_ISSUERS", '{"kc":{"issuer":"x.org","audience":"a","auth-subjects":["{{jwt:x}}"]}}'
     )
     issuer = load_settings().openid_issuers["kc"]
-    assert (issuer.url, issuer.audience, issuer.subjects) == ("https://x.org", ("a",), ("{{jwt:x}}",))
+    assert (issuer.audience, issuer.subjects) == (("a",), ("{{jwt:x}}",))
+    assert issuer.authorities == (Authority(names=frozenset({"x.org", "https://x.org"}), url="https://x.org"),)
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        '{"issuer":"x","jwks-uri":"http://k","auth-subjects":"a","prerequisite-conditions":["b"],"audience":"c"}',
+        '{"issuers":["x"],"jwksUri":"http://k","authSubjects":["a"],"prerequisiteConditions":"b","audiences":"c"}',
+    ],
+)
+def test_the_members_of_an_issuer_may_be_spelled_as_elsewhere(monkeypatch: pytest.MonkeyPatch, given: str) -> None:
+    plain = '{"issuer":"x","jwks_uri":"http://k","subjects":["a"],"conditions":["b"],"audience":["c"]}'
+    found = []
+    for spelled in (plain, given):
+        monkeypatch.setenv("TWINLOG_OPENID_ISSUERS", f'{{"p":{spelled}}}')
+        found.append(load_settings().openid_issuers)
+    assert found[0] == found[1]
+
+
+def test_an_issuer_may_be_all_that_is_said_of_a_provider(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TWINLOG_OPENID_ISSUERS", '{"p":"https://x.org/"}')
+    assert load_settings().openid_issuers["p"].names == {"https://x.org/"}
+
+
+def test_one_key_may_stand_for_several_issuers(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TWINLOG_OPENID_ISSUERS", '{"a":{"issuers":["x.org/","http://y"]},"b":{"issuer":["z"]}}')
+    issuers = load_settings().openid_issuers
+    assert [authority.url for authority in issuers["a"].authorities] == ["https://x.org", "http://y"]
+    assert issuers["a"].names == {"x.org/", "https://x.org/", "http://y"}
+    assert issuers["b"].names == {"z", "https://z"}
 
 
 @pytest.mark.parametrize(
@@ -124,11 +155,45 @@ def test_issuers_are_json_and_say_what_is_wrong_with_them(monkeypatch: pytest.Mo
         '{"a":{"issuer":"x","jwks_file":"/no/such/file"}}',
         '{"a":{"issuer":"x"},"b":{"issuer":"https://x"}}',
         '{"twinlog":{"issuer":"x"}}',
+        '{"a":{"issuer":[]}}',
+        '{"a":5}',
+        '{"a":{"issuer":"x","jwks-uri":"http://k","jwksUri":"http://l"}}',
+        '{"a":{"issuer":["x",""]}}',
+        '{"a":{"issuer":"x","subjects":["{{ jwt:sub | fn:fly() }}"]}}',
+        '{"a":{"issuer":"x","subjects":["{{ jwt:sub | fn:split() }}"]}}',
+        '{"a":{"issuer":"x","conditions":["{{ header:x }}"]}}',
+        '{"a":{"issuer":"x","jwks_uri":"ftp://x/keys"}}',
+        '{"a":{"issuer":"x","jwks_uri":"https://x/keys","jwks_file":"pyproject.toml"}}',
     ],
 )
 def test_issuers_that_cannot_be_used_stop_the_start(monkeypatch: pytest.MonkeyPatch, issuers: str) -> None:
     monkeypatch.setenv("TWINLOG_OPENID_ISSUERS", issuers)
     with pytest.raises(SettingsInvalid, match="TWINLOG_OPENID_ISSUERS"):
+        load_settings()
+
+
+def test_the_subjects_of_integrations_are_a_template(monkeypatch: pytest.MonkeyPatch) -> None:
+    template = "hook:{{ header:X-Hook }}:{{ jwt:scope | fn:split(' ') | fn:filter('like','hook-*') }}"
+    monkeypatch.setenv("TWINLOG_INTEGRATION_SUBJECT", template)
+    assert load_settings().integration_subject == template
+
+
+@pytest.mark.parametrize(
+    "template",
+    [
+        "nocolon",
+        "a:{{ time:now }}",
+        "a:{{ jwt:aud | fn:fly() }}",
+        "a:{{ header:Authorization }}",
+        "a:{{ fn:default(header:cookie) }}",
+        "a:{{",
+    ],
+)
+def test_subjects_of_integrations_that_cannot_be_made_stop_the_start(
+    monkeypatch: pytest.MonkeyPatch, template: str
+) -> None:
+    monkeypatch.setenv("TWINLOG_INTEGRATION_SUBJECT", template)
+    with pytest.raises(SettingsInvalid, match="TWINLOG_INTEGRATION_SUBJECT"):
         load_settings()
 
 

@@ -99,4 +99,5 @@ def test_the_explanation_agrees_with_the_tree(
     explanation = enforcer.explain(caller, "WRITE", "thing", path, namespace)
     assert explanation.allowed == enforcer.tree(caller, "WRITE", "thing", namespace).unrestricted(path)
     assert explanation.allowed == (explanation.decided_by is not None and explanation.decided_by.effect == "grant")
+    assert explanation.partial == enforcer.tree(caller, "WRITE", "thing", namespace).partial(path)
     assert explanation.to_json()["allowed"] == explanation.allowed

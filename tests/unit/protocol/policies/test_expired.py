@@ -90,7 +90,13 @@ def test_the_cause_is_stored_with_the_event() -> None:
 
 
 THING_STATE = ThingState(
-    thing_id=THING, document={"thingId": THING, "policyId": POLICY}, revision=1, created=NOW, modified=NOW, size=1
+    thing_id=THING,
+    policy_id=POLICY,
+    document={"thingId": THING, "policyId": POLICY},
+    revision=1,
+    created=NOW,
+    modified=NOW,
+    size=1,
 )
 
 

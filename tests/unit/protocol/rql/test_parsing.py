@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from protocol.errors import RqlExpressionInvalid
 from protocol.rql.parsing import MAX_DEPTH, MAX_LENGTH, parse_filter, parse_query
-from protocol.rql.printing import print_query
+from protocol.rql.printing import print_query, print_shape
 from protocol.rql.tree import And, Comparison, Exists, In, Not, Property, Query, properties
 from tests.unit.protocol.rql.queries import SPELLINGS
 
@@ -149,6 +149,19 @@ def test_the_properties_of_a_query_are_those_of_all_its_parts() -> None:
 @given(SPELLINGS)
 def test_what_is_printed_is_read_back_as_the_same(query: Query) -> None:
     assert repr(parse_query(print_query(query))) == repr(query)
+
+
+@pytest.mark.parametrize(
+    ("text", "shape"),
+    [
+        ('and(eq(attributes/a,"secret"),not(gt(attributes/n,5)))', "and(eq(attributes/a,?),not(gt(attributes/n,?)))"),
+        ('or(in(thingId,"a:b","c:d"),like(definition,"*x*"))', "or(in(thingId,?,?),like(definition,?))"),
+        ("or(exists(features/*/properties/p),empty(policyId))", "or(exists(features/*/properties/p),empty(policyId))"),
+        ("lt(_modified,time:now-1h)", "lt(_modified,?)"),
+    ],
+)
+def test_the_shape_of_a_query_is_the_query_without_its_values(text: str, shape: str) -> None:
+    assert print_shape(parse_query(text)) == shape
 
 
 @given(st.text(st.sampled_from("andeqornt(),/\"'\\ 01.-:[]time:now*"), max_size=40) | st.text(max_size=20))

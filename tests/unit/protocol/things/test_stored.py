@@ -70,7 +70,14 @@ def test_an_unknown_event_is_refused() -> None:
 
 def test_the_state_of_a_thing_is_stored_with_its_metadata_beside_the_document() -> None:
     state = ThingState(
-        thing_id=PUMP, document=pump(), revision=3, created=NOON, modified=NOON, size=90, metadata={"a": 1}
+        thing_id=PUMP,
+        policy_id=PolicyId(PUMP),
+        document=pump(),
+        revision=3,
+        created=NOON,
+        modified=NOON,
+        size=90,
+        metadata={"a": 1},
     )
     stored = store_state(state)
     assert stored == b'{"thingId":"farm.one:pump-7","policyId":"farm.one:pump-7","_metadata":{"a":1}}'

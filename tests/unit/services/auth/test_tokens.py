@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from protocol.enforcement.auth import AuthContext
-from protocol.errors import DittoError, HeadersTooLarge, JwtIssuerNotSupported
+from protocol.errors import DittoError, HeadersTooLarge, JwtConditionFailed, JwtIssuerNotSupported
 from services.auth.bearer import BearerTokens
 from services.auth.issuers import Issuer
 from tests.provider import ISSUER, NOW, claims, ec_key, ed_key, encoded, jwk, rsa_key, token
@@ -110,6 +110,9 @@ async def test_every_pinned_algorithm_is_understood(
         (("{{ jwt:a/b }}",), {"a": [{"b": 1}, {"c": 2}, {"b": True}]}, ("farm:1", "farm:true")),
         (("{{ jwt:https://x/y }}",), {"https://x/y": "z"}, ("farm:z",)),
         (("{{ jwt:sub }}@{{ jwt:aud }}",), {"aud": ["twinlog", "b"]}, ("farm:ada@twinlog", "farm:ada@b")),
+        (("{{ jwt:scope | fn:split(' ') }}",), {"scope": "openid email"}, ("farm:openid", "farm:email")),
+        (("{{ jwt:sub | fn:upper() }}", "{{ jwt:sub | fn:filter('eq','bea') }}"), {}, ("farm:ADA",)),
+        (("{{ jwt:roles | fn:filter('like','farm-*') }}",), {"roles": ["x"] * 200 + ["farm-1"]}, ("farm:farm-1",)),
     ],
 )
 async def test_templates_make_subjects_of_claims(
@@ -246,10 +249,40 @@ async def test_an_algorithm_that_the_issuer_is_not_pinned_to_is_refused(jwks_fil
     assert (await refusal(tokens(jwks_file, clock, algorithms=("ES256",)), GOOD)).status == 401
 
 
-async def test_more_subjects_than_headers_may_have_are_431(jwks_file: Path, clock: Clock) -> None:
-    authenticator = tokens(jwks_file, clock, subjects=("{{ jwt:a }}", "{{ jwt:b }}"))
-    many = {name: [f"{name}{number}" for number in range(60)] for name in "ab"}
+@pytest.mark.parametrize(("number", "each"), [(2, 60), (1, 101), (1, 300)])
+async def test_more_subjects_than_headers_may_have_are_431_and_none_is_left_out(
+    jwks_file: Path, clock: Clock, number: int, each: int
+) -> None:
+    names = "ab"[:number]
+    authenticator = tokens(jwks_file, clock, subjects=("{{ jwt:sub }}", *(f"{{{{ jwt:{name} }}}}" for name in names)))
+    many = {name: [f"{name}{value}" for value in range(each)] for name in names}
     assert isinstance(await refusal(authenticator, token(claims(**many))), HeadersTooLarge)
+
+
+@pytest.mark.parametrize(
+    ("given", "refused"),
+    [
+        ({"azp": "app", "email_verified": True}, False),
+        ({"azp": "other", "email_verified": True}, True),
+        ({"azp": "app"}, True),
+        ({"azp": "app", "email_verified": False}, True),
+    ],
+)
+async def test_a_token_that_does_not_fulfil_a_condition_of_its_issuer_is_401(
+    jwks_file: Path, clock: Clock, given: dict[str, object], refused: bool
+) -> None:
+    conditions = ["{{ jwt:azp | fn:filter('eq','app') }}", "{{ jwt:email_verified | fn:filter('eq','true') }}"]
+    authenticator = tokens(jwks_file, clock, **{"prerequisite-conditions": conditions})
+    if refused:
+        assert isinstance(await refusal(authenticator, token(claims(**given))), JwtConditionFailed)
+    else:
+        assert (await ask(authenticator, token(claims(**given)))).subjects == ("farm:ada",)
+
+
+async def test_several_issuers_of_one_key_are_the_same_people(jwks_file: Path, clock: Clock) -> None:
+    authenticator = tokens(jwks_file, clock, issuer=("https://old.example", ISSUER))
+    for name in ("https://old.example", ISSUER):
+        assert (await ask(authenticator, token(claims(iss=name)))).subjects == ("farm:ada",)
 
 
 async def test_a_verified_token_is_known_at_once_until_it_expires(jwks_file: Path, clock: Clock) -> None:
@@ -263,7 +296,7 @@ async def test_a_verified_token_is_known_at_once_until_it_expires(jwks_file: Pat
 
 
 async def test_the_memory_of_tokens_is_bounded(jwks_file: Path, clock: Clock) -> None:
-    issuer = Issuer(issuer=ISSUER, jwks_file=jwks_file)
+    issuer = Issuer(issuer=(ISSUER,), jwks_file=jwks_file)
     authenticator = BearerTokens({"farm": issuer}, clock=clock, time=clock, remembered_max=3)
     texts = [token(claims(jti=number)) for number in range(4)]
     for text in texts:
