@@ -65,15 +65,15 @@ class Load:
         self._pool = pool
         self._store = store
         self._targets = targets
-        self._place = targets[0].place
+        self._place = self._noted = targets[0].place
         self._page_size = min(page_size, PAGE_EVENTS)
         self._throttle = throttle
         self._tell = tell
         self._lives = Lives()
         self._seen = 0
 
-    async def run(self) -> int:
-        """Fill them with all streams up to ``place.upto``; answers how many events were read."""
+    async def run(self) -> Place:
+        """Fill them with all streams up to ``place.upto``; answers the place at the end of the last."""
         begin = self._place
         pages = self._store.read_by_stream(to_position=begin.upto, after_stream=begin.stream, page_size=self._page_size)
         async with read_ahead(pages) as ahead:
@@ -81,7 +81,7 @@ class Load:
             while more:
                 await self._throttle.take(self._share)
                 more = await self._some(ahead)
-        return self._seen
+        return self._noted
 
     @property
     def _share(self) -> int:
@@ -101,15 +101,17 @@ class Load:
                     self._seen += len(page or ())
                     self._tell(self._place.events + self._seen)
                 await rows.write()
-            await self._note(connection)
+            place = self._reached
+            for target in self._targets:
+                await target.projection.sum_up(connection)
+                await target.shadow.note(connection, self._noted, place)
+        self._noted = place
         return page is not None
 
-    async def _note(self, connection: Connection) -> None:
-        place = self._place
-        stream, events = self._lives.complete or place.stream, place.events + self._lives.events
-        for target in self._targets:
-            await target.projection.sum_up(connection)
-            await target.shadow.note(connection, replace(place, stream=stream, events=events))
+    @property
+    def _reached(self) -> Place:
+        stream = self._lives.complete or self._place.stream
+        return replace(self._place, stream=stream, events=self._place.events + self._lives.events)
 
     @asynccontextmanager
     async def _transaction(self) -> AsyncIterator[Connection]:
@@ -153,8 +155,8 @@ async def _copy(connection: Connection, tables: Iterable[tuple[str, list[tuple[o
             await connection.copy_records_to_table(table, records=rows)
 
 
-async def build_indexes(targets: Sequence[Target], *, alone: bool, meter: Meter) -> None:
-    """Build the indexes of full copies, those of different copies side by side unless ``alone``, and settle the rows.
+async def complete(targets: Sequence[Target], place: Place, *, alone: bool, meter: Meter) -> None:
+    """Build the indexes of full copies, those of different ones side by side unless ``alone``, and settle their rows.
 
     The meter counts bytes of tables, each as often as there are indexes over it.
     """
@@ -168,9 +170,10 @@ async def build_indexes(targets: Sequence[Target], *, alone: bool, meter: Meter)
             await target.shadow.build(target.lease, index, alone=alone)
             done += size
             meter.tell(done)
-        async with target.shadow.writing(target.lease, target.lease.position) as connection:
-            await target.projection.settle(connection)
         await target.shadow.analyze(target.lease)
+        async with target.shadow.writing(target.lease, place.upto) as connection:
+            await target.shadow.complete(connection, place)
+            await target.projection.settle(connection)
 
     if alone:
         for target, indexes in missing:

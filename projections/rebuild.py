@@ -19,7 +19,7 @@ from eventstore.events import RecordedEvent
 from eventstore.store import EventStore, Selection
 from projections.consumers import own
 from projections.leases import TERMS, Lease, Terms
-from projections.load import Load, Target, build_indexes
+from projections.load import Load, Target, complete
 from projections.meter import Meter, RebuildProgress, unheard
 from projections.pace import Throttle
 from projections.pages import read_ahead
@@ -325,9 +325,7 @@ async def _load(rebuilds: Sequence[Rebuild], targets: Sequence[Target]) -> None:
     meter, page_size, throttle = first.meter, first.options.page_size, first.throttle
     meter.begin("events", place.events, place.upto)
     load = Load(first.pool, first.store, targets, page_size=page_size, throttle=throttle, tell=meter.tell)
-    events = await load.run()
+    full = await load.run()
     for rebuild in rebuilds:
-        rebuild.events += events
-    await build_indexes(targets, alone=not throttle.unbounded, meter=meter)
-    for target in targets:
-        await target.shadow.complete(target.lease, place.upto)
+        rebuild.events += full.events - place.events
+    await complete(targets, full, alone=not throttle.unbounded, meter=meter)

@@ -68,7 +68,7 @@ class Shadow:
             if load_upto is None:
                 await connection.execute(statement("delete_load"), self.consumer)
             else:
-                await connection.execute(statement("write_load"), self.consumer, load_upto, "", 0)
+                await connection.execute(statement("write_load"), self.consumer, load_upto)
         lease.position, lease.version = 0, self._projection.version
 
     async def place(self) -> Place | None:
@@ -76,14 +76,24 @@ class Shadow:
         row = await self._pool.fetchrow(statement("read_load"), self.consumer)
         return None if row is None else Place(**row)
 
-    async def note(self, connection: Connection, place: Place) -> None:
-        """Note, in the transaction that brought it there, how far the copy has come."""
-        await connection.execute(statement("write_load"), self.consumer, place.upto, place.stream, place.events)
+    async def note(self, connection: Connection, before: Place, after: Place) -> None:
+        """Note, in the transaction that brought it there, how far the copy has come.
 
-    async def complete(self, lease: Lease, upto: int) -> None:
-        """From here on the copy is one that has been replayed up to the position."""
-        async with self.writing(lease, upto) as connection:
-            await connection.execute(statement("delete_load"), self.consumer)
+        Its owner says where it continues from, for the reason that leases give: the checkpoint, which stands still
+        meanwhile, would not tell what a crash of the database took back. Raises ``LeaseLost`` then.
+        """
+        places = before.stream, before.events, after.stream, after.events
+        if await connection.fetchval(statement("move_load"), self.consumer, *places) is None:
+            raise LeaseLost(self.consumer)
+
+    async def complete(self, connection: Connection, place: Place) -> None:
+        """From this transaction on, which ends at ``place.upto``, the copy is one that has been replayed up to there.
+
+        Raises ``LeaseLost`` when the database has lost a part of it: then it is to be looked up what is there.
+        """
+        ended = await connection.fetchval(statement("end_load"), self.consumer, place.stream, place.events)
+        if ended is None or await connection.fetch(statement("read_missing_in_shadow"), self.schema, self._tables):
+            raise LeaseLost(self.consumer)
 
     async def missing(self) -> list[tuple[str, int]]:
         """The indexes that are still to be built, each with the size of its table in bytes."""

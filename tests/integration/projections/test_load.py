@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import replace
 
 import pytest
 from typing_extensions import override
 
 from eventstore.events import RecordedEvent
-from eventstore.pool import Pool
+from eventstore.pool import Pool, create_pool
 from eventstore.postgres import PostgresEventStore
 from projections.deadlines import DeadlinesProjection
+from projections.leases import LeaseLost
 from projections.progress import standings
 from projections.projection import Projection
 from projections.rebuild import Rebuild, RebuildOptions, RebuildProgress, rebuild_together
@@ -299,6 +301,39 @@ async def test_a_read_model_that_is_new_to_a_long_log_is_filled_and_then_follows
     followed = [await contents(pool, make()) for make in PROJECTIONS]
     await rebuild_together([Rebuild(pool, counting, make(), options=IN_ORDER) for make in PROJECTIONS])
     assert followed == [await contents(pool, make()) for make in PROJECTIONS]
+
+
+async def test_what_a_crash_of_the_database_took_back_is_noticed(
+    pool: Pool, store: PostgresEventStore, fleet: Fleet
+) -> None:
+    head = await eventful(fleet)
+    await Stopped(pool, store, keep=True, rate=200).when(lambda progress: progress.done >= 30)
+    shadow = Shadow(pool, TwinsProjection())
+    there = await shadow.place()
+    assert there is not None
+    more = replace(there, stream="thing:x", events=there.events + 5)
+    async with pool.acquire() as connection:
+        with pytest.raises(LeaseLost):
+            await shadow.note(connection, more, replace(more, events=head))
+        with pytest.raises(LeaseLost):
+            await shadow.complete(connection, more)
+    assert await shadow.place() == there
+    assert len(await shadow.missing()) == 2
+    async with pool.acquire() as connection:
+        with pytest.raises(LeaseLost):  # all streams, but not all indexes
+            async with connection.transaction():
+                await shadow.complete(connection, there)
+    assert await shadow.place() == there
+
+
+async def test_a_log_that_the_database_cannot_hold_in_memory_is_read_in_its_order(
+    database_url: str, pool: Pool, fleet: Fleet
+) -> None:
+    head = await eventful(fleet)
+    async with await create_pool(database_url, size=3, settings={"effective_cache_size": "16kB"}) as small:
+        counting = OneReading(small)
+        rebuilt = await Rebuild(small, counting, TwinsProjection(), options=BY_STREAM).run()
+    assert (counting.by_stream, rebuilt.events) == (0, head)
 
 
 class Late(SearchProjection):
