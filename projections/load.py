@@ -31,6 +31,9 @@ COMMIT_EVENTS: Final = 20_000
 PAGE_EVENTS: Final = 1_000
 """No page is larger: some ten milliseconds of work."""
 
+TURN_LIVES: Final = 50
+"""Entities whose rows are worked out before the event loop gets its turn, and the database what it waits for."""
+
 WRITE_ROWS: Final = 4_000
 WRITE_BYTES: Final = 4 << 20
 """Rows, or bytes of states, that are written together."""
@@ -135,13 +138,20 @@ class _Rows:
         self._bytes = 0
 
     async def add(self, lives: Sequence[Life]) -> None:
+        """Work out the rows, and let those before them be sent meanwhile."""
+        for begin in range(0, len(lives), TURN_LIVES):
+            self._work_out(lives[begin : begin + TURN_LIVES])
+            if self._rows >= WRITE_ROWS or self._bytes >= WRITE_BYTES:
+                await self.write()
+            else:
+                await asyncio.sleep(0)
+
+    def _work_out(self, lives: Sequence[Life]) -> None:
         for projection in self._projections:
             for table, rows in projection.load(lives).items():
                 self._tables.setdefault(table, []).extend(rows)
                 self._rows += len(rows)
         self._bytes += sum(len(life.frozen) for life in lives)
-        if self._rows >= WRITE_ROWS or self._bytes >= WRITE_BYTES:
-            await self.write()
 
     async def write(self) -> None:
         """Begin to write what there is."""
