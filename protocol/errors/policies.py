@@ -251,7 +251,7 @@ class PolicyEntryInvalid(PolicyError):
     """An entry, or its label, importable, namespaces or references, is not valid."""
 
     code = "policies:entry.invalid"
-    hint = "Compare the entry with the documented form of policy entries."
+    hint = 'Write {"subjects": {...}, "resources": {...}}; the documentation page basic-policy tells what may be added.'
 
 
 class PolicyLabelInvalid(PolicyError):
@@ -295,7 +295,7 @@ class PolicyImportInvalid(PolicyError):
     """A policy that imports itself, a malformed import, or an unknown reference."""
 
     code = "policies:import.invalid"
-    hint = "Import another policy, and refer to entries that it has."
+    hint = 'Write {"entries": ["label"], "transitiveImports": ["namespace:name"]}, where both may be left out.'
 
 
 class PolicyImportsTooLarge(PolicyError):

@@ -25,7 +25,7 @@ from protocol.errors import (
 )
 from protocol.identifiers import PolicyId
 from protocol.json import MISSING, JsonObject, JsonValue, Missing
-from protocol.pointers import assign, remove, resolve, text
+from protocol.pointers import ROOT, Pointer, assign, remove, resolve, text
 from protocol.policies.entries import imports_of
 from protocol.policies.resources import Resource, served
 from protocol.policies.soundness import check_change, check_form
@@ -96,9 +96,10 @@ def administers(document: JsonObject, context: Context) -> bool:
     return enforcer.tree(context.subjects, "WRITE", "policy").unrestricted(())
 
 
-def reading(context: Context) -> Reading:
-    """What the values of a policy are read with."""
-    return Reading(now=context.now, granularity=context.limits.granularity, caller=next(iter(context.subjects), ""))
+def reading(context: Context, place: Pointer = ROOT) -> Reading:
+    """What the value at a place of a policy is read with."""
+    caller = next(iter(context.subjects), "")
+    return Reading(now=context.now, granularity=context.limits.granularity, caller=caller, place=place)
 
 
 def unborn(document: JsonObject, context: Context) -> PolicyState:
@@ -215,7 +216,7 @@ def _value(command: Command, resource: Resource, context: Context) -> JsonValue:
     if isinstance(command.value, Missing):
         raise JsonFieldMissing("value")
     check_form(command.path)
-    return resource.read(command.value, reading(context))
+    return resource.read(command.value, reading(context, command.path))
 
 
 def _existing(command: Command, policy: PolicyState | None) -> PolicyState:

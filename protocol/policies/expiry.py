@@ -15,7 +15,6 @@ from protocol.errors import PolicySubjectAnnouncementInvalid, PolicySubjectExpir
 from protocol.json import JsonObject, JsonValue
 from protocol.wire.timestamps import iso
 
-_MEMBERS: Final = frozenset({"beforeExpiry", "whenDeleted", "requestedAcks", "randomizationInterval"})
 _BEFORE_EXPIRY: Final = re.compile(r"(\d{1,9})([smh]?)")
 _SECONDS: Final = {"s": 1, "": 1, "m": 60, "h": 3_600}
 _DAY, _HOUR, _MINUTE, _SECOND, _ = _UNITS = (
@@ -80,22 +79,28 @@ def expiry(text: JsonValue, *, now: datetime, granularity: timedelta) -> datetim
 
 
 def announcement(value: JsonValue, *, granularity: timedelta) -> tuple[Announcement, JsonObject]:
-    """The announcement that the object asks for, and the object as it is stored, ``beforeExpiry`` rounded up.
+    """The announcement that the object asks for, and the object as it is stored, with ``whenDeleted`` in any case.
 
     ``beforeExpiry`` is rounded up to the granularity and keeps its unit. Other members than those documented, and those
-    that are null, are not stored. Raises ``PolicySubjectAnnouncementInvalid``.
+    that are null, are left out. Raises ``PolicySubjectAnnouncementInvalid``.
     """
     if not isinstance(value, dict):
         raise PolicySubjectAnnouncementInvalid("The announcement must be a JSON object.")
-    stored = {name: value[name] for name in value if name in _MEMBERS and value[name] is not None}
+    stored: JsonObject = {}
     before = None
-    if "beforeExpiry" in stored:
-        before, stored["beforeExpiry"] = _before_expiry(stored["beforeExpiry"], granularity)
-    when_deleted = stored.get("whenDeleted", False)
+    if value.get("beforeExpiry") is not None:
+        before, stored["beforeExpiry"] = _before_expiry(value["beforeExpiry"], granularity)
+    when_deleted = False if value.get("whenDeleted") is None else value["whenDeleted"]
     if not isinstance(when_deleted, bool):
         raise PolicySubjectAnnouncementInvalid("The member whenDeleted must be true or false.")
-    labels, timeout = _requested_acks(stored.get("requestedAcks"))
-    randomization = _duration(stored["randomizationInterval"]) if "randomizationInterval" in stored else None
+    stored["whenDeleted"] = when_deleted
+    labels, timeout = _requested_acks(acks := value.get("requestedAcks"))
+    if isinstance(acks, dict) and (labels or timeout is not None):
+        stored["requestedAcks"] = {name: acks[name] for name in ("labels", "timeout") if acks.get(name) is not None}
+    randomization = None
+    if value.get("randomizationInterval") is not None:
+        randomization = _duration(value["randomizationInterval"])
+        stored["randomizationInterval"] = value["randomizationInterval"]
     read = Announcement(
         before_expiry=before,
         when_deleted=when_deleted,

@@ -31,6 +31,7 @@ from protocol.policies.resolve import MAX_FOLLOWED, MAX_REFERRED, MAX_TAKEN, is_
 from protocol.policies.state import PolicyState
 from protocol.policies.values import MAX_IMPORTS, check_label, check_resource_key, check_subject_id
 
+REFERRED: Final = "Refer to another entry of this policy that is importable."
 NOT_TO_BE_TAKEN: Final = (
     "Check the id. Of another policy you can import, or refer to, only the entries that your subject may READ there."
 )
@@ -88,10 +89,13 @@ def _check_imports(change: _Change) -> None:
         raise PolicyImportsTooLarge(len(imports), MAX_IMPORTS)
     for imported, setting in imports.items():
         if imported == change.policy_id:
-            raise PolicyImportInvalid(f"The policy {imported!r} cannot import itself.")
+            raise PolicyImportInvalid(f"The policy {imported!r} cannot import itself.", "Take it out of the imports.")
         if known.get(imported) != setting:
             if change.policy_id in _items(setting.get("transitiveImports")):
-                raise PolicyImportInvalid(f"The policy {change.policy_id!r} cannot import itself through {imported!r}.")
+                raise PolicyImportInvalid(
+                    f"The policy {change.policy_id!r} cannot import itself through {imported!r}.",
+                    "Take it out of the transitive imports.",
+                )
             _check_readable(PolicyId(imported), setting, change.context)
 
 
@@ -141,15 +145,15 @@ def _check_local_reference(change: _Change, label: str, target: str) -> None:
     """What takes a target away is a conflict; everything else that refers to what cannot be referred to is invalid."""
     entries = dict(_members(change.after.get("entries")))
     if target == label:
-        raise PolicyEntryInvalid(f"The entry {label!r} cannot refer to itself.")
+        raise PolicyEntryInvalid(f"The entry {label!r} cannot refer to itself.", REFERRED)
     if target not in entries:
         if change.path == ("entries", target):
             raise PolicyEntryReferenceConflict(change.policy_id, target, label)
-        raise PolicyEntryInvalid(f"The entry {label!r} refers to {target!r}, but there is no such entry.")
+        raise PolicyEntryInvalid(f"The entry {label!r} refers to {target!r}, but there is no such entry.", REFERRED)
     if entries[target].get("importable") == "never":
         if change.path == ("entries", target, "importable"):
             raise PolicyEntryReferenceConflict(change.policy_id, target, label)
-        raise PolicyEntryInvalid(f"The entry {label!r} refers to {target!r}, which is never to be imported.")
+        raise PolicyEntryInvalid(f"The entry {label!r} refers to {target!r}, which is 'never' importable.", REFERRED)
 
 
 def _check_imported_reference(change: _Change, label: str, reference: JsonObject, *, is_new: bool) -> None:
@@ -163,7 +167,8 @@ def _check_imported_reference(change: _Change, label: str, reference: JsonObject
     known = dict(_members(change.before.get("imports"))).get(imported)
     if setting is None:
         raise _conflict(change, imported, label) or PolicyImportInvalid(
-            f"The entry {label!r} refers to an entry of {imported!r}, which is not imported."
+            f"The entry {label!r} refers to an entry of {imported!r}, which is not imported.",
+            f"Import {imported} first.",
         )
     state = change.context.policy(imported)
     if state is None:
@@ -190,7 +195,8 @@ def _conflict(change: _Change, imported: PolicyId, label: str) -> DittoError | N
 
 def _untaken(label: str, imported: PolicyId, target: str) -> DittoError:
     return PolicyImportInvalid(
-        f"The entry {label!r} refers to {target!r} of {imported!r}, where no such entry is imported."
+        f"The entry {label!r} refers to {target!r} of {imported!r}, where no such entry is imported.",
+        "Refer to an entry that is there; an explicit one must be among the 'entries' of the import.",
     )
 
 

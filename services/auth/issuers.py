@@ -10,6 +10,7 @@ public key would pass for their secret.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Annotated, Final, Literal, Self, TypeAlias
 
@@ -29,6 +30,7 @@ from protocol.errors import PlaceholderError
 from protocol.placeholders import check_template
 
 NAME_MAX: Final = 1_000
+_CAPITAL: Final = re.compile(r"(?<=[a-z])[A-Z]")
 ALGORITHMS: Final = (
     *("RS256", "RS384", "RS512", "PS256", "PS384", "PS512"),
     *("ES256", "ES384", "ES512", "EdDSA"),
@@ -67,12 +69,25 @@ class Issuer(BaseModel):
     protocol: Literal["https", "http"] = "https"
     jwks_file: FilePath | None = None
     jwks_uri: HttpUrl | None = None
-    audience: Texts = ()
+    audience: Texts = Field(default=(), validation_alias=AliasChoices("audience", "audiences"))
     subjects: Texts = Field(
-        default=("{{ jwt:sub }}",), min_length=1, validation_alias=AliasChoices("subjects", "auth-subjects")
+        default=("{{ jwt:sub }}",), min_length=1, validation_alias=AliasChoices("subjects", "auth_subjects")
     )
-    conditions: Texts = Field(default=(), validation_alias=AliasChoices("conditions", "prerequisite-conditions"))
+    conditions: Texts = Field(default=(), validation_alias=AliasChoices("conditions", "prerequisite_conditions"))
     algorithms: tuple[Algorithm, ...] = Field(default=ALGORITHMS, min_length=1)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _spelled(cls, given: object) -> object:
+        """``jwks-file`` and ``jwksFile`` are ``jwks_file``, and a text alone is the issuer."""
+        if isinstance(given, str):
+            return {"issuer": given}
+        if not isinstance(given, dict):
+            return given
+        spelled = {_CAPITAL.sub(r"_\g<0>", str(name)).lower().replace("-", "_"): given[name] for name in given}
+        if len(spelled) != len(given):
+            raise ValueError("a member is given twice, in two spellings")
+        return spelled
 
     @field_validator("issuer")
     @classmethod

@@ -65,7 +65,8 @@ def explain(
     The deepest rule at or above the resource decides, and of two as deep a
     revoke. A revoke below denies, too: the question is about all of the resource.
     A grant below helps no change, but a read then shows that part. Rows that say
-    "elsewhere" are of entries for other namespaces.
+    "elsewhere" are of entries for other namespaces. Root policies are those that
+    TWINLOG_NAMESPACE_POLICIES names where this command runs.
 
     Callers hear the same about themselves from
     POST /api/2/checkPermissions?explain=true.

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Final
 
 from eventstore.events import StreamName
 from protocol.context import Context
 from protocol.decision import Decision
 from protocol.enforcement.enforce import enforce
 from protocol.entities import EntityState
+from protocol.errors import DittoError, PolicyNotFound, ThingNotFound
 from protocol.identifiers import EntityId, PolicyId, ThingId
 from protocol.policies.decide import decide_policy, policies_needed
 from protocol.policies.removal import RemoveSubjects, decide_removal
@@ -18,6 +20,9 @@ from protocol.streams import stream_of
 from protocol.things.creation import entities_needed
 from protocol.things.decide import decide
 from protocol.things.state import ThingState
+
+_CREATING: Final = frozenset({"create", "modify", "merge"})
+"""What makes an entity of nothing, so that its root cannot be decided as if there were none."""
 
 
 def stream_name(entity_id: EntityId) -> StreamName:
@@ -49,7 +54,27 @@ def foreseen(
 
 def permitted(command: Command, state: EntityState | None, context: Context) -> tuple[Command, EntityState | None]:
     """What ``enforce`` says; a removal that the service itself commands is not asked."""
-    return (command, state) if isinstance(command, RemoveSubjects) else enforce(command, state, context)
+    if isinstance(command, RemoveSubjects):
+        return command, state
+    try:
+        return enforce(command, state, context)
+    except (ThingNotFound, PolicyNotFound) as hidden:
+        if command.path or command.verb not in _CREATING:
+            _refuse_as_missing(command, hidden, context)
+        raise
+
+
+def _refuse_as_missing(command: Command, hidden: DittoError, context: Context) -> None:
+    """Raise what is wrong with a command before it matters whether there is such an entity.
+
+    A value or a condition that cannot be read is 400 where nothing is. If it were 404 where something is hidden, every
+    stranger could find out what exists.
+    """
+    try:
+        decided(command, None, context)
+    except DittoError as error:
+        if type(error) is not type(hidden):
+            raise error from None
 
 
 def decided(command: Command, state: EntityState | None, context: Context) -> Decision:

@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
-from tests.api.conftest import Client
+from eventstore.memory import InMemorySoleWriter
+from projections.twins import InMemoryTwins
+from protocol.context import Limits
+from protocol.identifiers import PolicyId
+from services.commanding.commanding import Commanding
+from services.commanding.limits import CommandingLimits
+from tests.api.conftest import Client, serving
+from tests.api.gated import GatedStore
 
 CHECK = "/api/2/checkPermissions"
 BOB = {"x-ditto-pre-authenticated": "nginx:bob"}
@@ -257,3 +265,21 @@ async def test_what_is_granted_in_part_is_what_a_read_shows_in_part(woven: Clien
         read = await woven("GET", f"/api/2/things/farm.one:w{path}", None, BOB, auth={})
         assert found["partial"] == (read.status == 200), path
         assert found["allowed"] <= found["partial"]
+
+
+async def test_an_explanation_names_the_root_policy_that_grants(store: GatedStore) -> None:
+    rules = Limits(root_policies=(("farm.one", PolicyId("ops:base")),))
+    limits, lease = CommandingLimits(rules=rules), InMemorySoleWriter(held=True)
+    async with (
+        Commanding(
+            store=store, twins=InMemoryTwins(store), sole_writer=lease, clock=lambda: datetime.now(UTC), limits=limits
+        ) as commands,
+        serving(commands) as client,
+    ):
+        watchers = entry("nginx:bob", resources={"thing:/": READING, "policy:/": READING})
+        root = {"owner": entry("nginx:ada", resources=EVERYTHING), "watchers": watchers}
+        await client("PUT", "/api/2/policies/ops:base", {"entries": root})
+        assert (await client("PUT", "/api/2/things/farm.one:w", {})).status == 201
+        found = (await explained(client, "thing:/attributes"))["decidedBy"]
+        assert (found["policyId"], found["entry"]) == ("ops:base", "watchers")
+        assert found["countsAs"] == "nsimported-ops:base-watchers"

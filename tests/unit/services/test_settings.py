@@ -111,6 +111,27 @@ def test_issuers_are_json_and_say_what_is_wrong_with_them(monkeypatch: pytest.Mo
     assert issuer.authorities == (Authority(names=frozenset({"x.org", "https://x.org"}), url="https://x.org"),)
 
 
+@pytest.mark.parametrize(
+    "given",
+    [
+        '{"issuer":"x","jwks-uri":"http://k","auth-subjects":"a","prerequisite-conditions":["b"],"audience":"c"}',
+        '{"issuers":["x"],"jwksUri":"http://k","authSubjects":["a"],"prerequisiteConditions":"b","audiences":"c"}',
+    ],
+)
+def test_the_members_of_an_issuer_may_be_spelled_as_elsewhere(monkeypatch: pytest.MonkeyPatch, given: str) -> None:
+    plain = '{"issuer":"x","jwks_uri":"http://k","subjects":["a"],"conditions":["b"],"audience":["c"]}'
+    found = []
+    for spelled in (plain, given):
+        monkeypatch.setenv("TWINLOG_OPENID_ISSUERS", f'{{"p":{spelled}}}')
+        found.append(load_settings().openid_issuers)
+    assert found[0] == found[1]
+
+
+def test_an_issuer_may_be_all_that_is_said_of_a_provider(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TWINLOG_OPENID_ISSUERS", '{"p":"https://x.org/"}')
+    assert load_settings().openid_issuers["p"].names == {"https://x.org/"}
+
+
 def test_one_key_may_stand_for_several_issuers(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TWINLOG_OPENID_ISSUERS", '{"a":{"issuers":["x.org/","http://y"]},"b":{"issuer":["z"]}}')
     issuers = load_settings().openid_issuers
@@ -135,6 +156,8 @@ def test_one_key_may_stand_for_several_issuers(monkeypatch: pytest.MonkeyPatch) 
         '{"a":{"issuer":"x"},"b":{"issuer":"https://x"}}',
         '{"twinlog":{"issuer":"x"}}',
         '{"a":{"issuer":[]}}',
+        '{"a":5}',
+        '{"a":{"issuer":"x","jwks-uri":"http://k","jwksUri":"http://l"}}',
         '{"a":{"issuer":["x",""]}}',
         '{"a":{"issuer":"x","subjects":["{{ jwt:sub | fn:fly() }}"]}}',
         '{"a":{"issuer":"x","subjects":["{{ jwt:sub | fn:split() }}"]}}',

@@ -42,7 +42,7 @@ def test_expiries_are_rounded_up(moment: str, granularity: timedelta, rounded: s
 )
 def test_before_expiry_is_rounded_up_to_at_least_one_granule_in_its_own_unit(asked: str, stored: str) -> None:
     read, value = announcement({"beforeExpiry": asked}, granularity=timedelta(minutes=1))
-    assert value == {"beforeExpiry": stored}
+    assert value == {"beforeExpiry": stored, "whenDeleted": False}
     assert read.when_deleted is False
 
 
@@ -108,14 +108,14 @@ def test_the_other_durations_of_an_announcement_have_every_unit_and_stay_as_they
     asked: JsonObject = {"randomizationInterval": text, "requestedAcks": {"labels": ["app:seen"], "timeout": text}}
     read, value = announcement(asked, granularity=timedelta(minutes=1))
     assert (read.ack_timeout, read.randomization) == (timedelta(seconds=seconds), timedelta(seconds=seconds))
-    assert value == asked
+    assert value == {**asked, "whenDeleted": False}
 
 
 def test_members_that_are_null_or_unknown_are_not_stored() -> None:
     asked: JsonObject = {"beforeExpiry": None, "whenDeleted": None, "randomizationInterval": None, "hello": 1}
     read, value = announcement({**asked, "requestedAcks": {"labels": None}}, granularity=timedelta(minutes=1))
     assert (read.before_expiry, read.when_deleted, read.ack_labels, read.randomization) == (None, False, (), None)
-    assert value.keys() == {"requestedAcks"}
+    assert value == {"whenDeleted": False}
 
 
 @pytest.mark.parametrize(
@@ -145,3 +145,11 @@ def test_a_label_may_begin_with_a_placeholder() -> None:
     labels: list[JsonValue] = ["{{ connection:id }}:my-ack"]
     read, _ = announcement({"requestedAcks": {"labels": labels}}, granularity=timedelta(seconds=1))
     assert list(read.ack_labels) == labels
+
+
+def test_an_announcement_is_stored_in_one_form() -> None:
+    acks: JsonValue = {"labels": ["app:seen"], "timeout": "20s", "more": 1}
+    _, value = announcement({"requestedAcks": acks, "beforeExpiry": None, "more": 1}, granularity=timedelta(minutes=1))
+    assert value == {"whenDeleted": False, "requestedAcks": {"labels": ["app:seen"], "timeout": "20s"}}
+    _, value = announcement({"requestedAcks": {"labels": []}, "whenDeleted": True}, granularity=timedelta(minutes=1))
+    assert value == {"whenDeleted": True}

@@ -152,6 +152,26 @@ def test_bad_parts_are_refused_with_their_own_error(path: str, value: JsonValue,
     here.when("modify", path, value).refused(code, 400)
 
 
+@pytest.mark.parametrize(
+    ("path", "value", "told"),
+    [
+        ("/", {"entries": {"owner": {"subjects": {"a:b": 1}}}}, "'/entries/owner/subjects/a:b'"),
+        ("/entries/x", {"subjects": {"a:b": {}}}, "'type' is missing in the subject at '/entries/x/subjects/a:b'"),
+        ("/entries/x", {"subjects": []}, "'/entries/x/subjects'"),
+        ("/entries/x/subjects/a:b", {"type": 1}, "'/entries/x/subjects/a:b/type'"),
+        ("/entries/x", {"resources": {"thing:/": {"grant": []}}}, "'/entries/x/resources/thing:/'"),
+        ("/entries/x/resources", {"thing:/": rights("FLY")}, "'grant' of '/entries/x/resources/thing:/'"),
+        ("/entries/x", {"importable": "no"}, "'/entries/x/importable' must be one of implicit, explicit, never"),
+        ("/entries", {"x": {"namespaces": "a"}}, "'/entries/x/namespaces' must be a JSON array"),
+        ("/imports", {str(BASE): {"transitiveImports": [1]}}, f"'/imports/{BASE}/transitiveImports'"),
+    ],
+)
+def test_a_refusal_tells_where_the_mistake_is(path: str, value: JsonValue, told: str) -> None:
+    error = given(owned(x=entry())).beside(owned()).when("modify", path, value).error
+    assert error is not None
+    assert told in error.message
+
+
 def test_lists_hold_everything_once() -> None:
     here = given({"imports": {str(BASE): {}}, **owned()}).beside(owned())
     state = here.when("modify", "/entries/owner/namespaces", ["a.b", "a.*", "a.b"]).then("modified", 204)
@@ -163,12 +183,13 @@ def test_lists_hold_everything_once() -> None:
 
 
 def test_resource_keys_are_kept_in_one_form() -> None:
-    written: JsonObject = {"thing:": rights("READ"), "thing:a/": rights("READ"), "message:/inbox": rights("READ")}
+    nested = "policy:/entries/owner/resources/policy:/"
+    written: JsonObject = {key: rights("READ") for key in ("thing:", "thing:a/", "message:/inbox", nested)}
     state = given(owned(user=entry())).when("modify", "/entries/user/resources", written).then("modified", 204)
     assert state is not None
     kept = resolve(state.document, ("entries", "user", "resources"))
     assert isinstance(kept, dict)
-    assert list(kept) == ["thing:/", "thing:/a", "message:/inbox"]
+    assert list(kept) == ["thing:/", "thing:/a", "message:/inbox", nested]
 
 
 def test_sizes_and_counts_are_limited() -> None:

@@ -131,6 +131,37 @@ async def test_imports_take_effect_and_change_without_an_event_on_the_importer()
     assert len(stage.store.events("policy:farm:shared")) == 1
 
 
+async def test_a_role_comes_down_through_a_policy_between_as_in_the_documentation() -> None:
+    """The fleet of Ditto's page *basic-policy*: a template, a region with its drivers, and a truck with one more."""
+    keeper = {
+        **entry("test:alice", {"thing:/": ["READ", "WRITE"], "policy:/": ["READ", "WRITE"]}),
+        "importable": "never",
+    }
+    role = entry("test:nobody", {"thing:/attributes/open": ["READ"]}, allowedAdditions=["subjects"])
+    west: JsonObject = {
+        "subjects": {"test:west": {"type": "t"}},
+        "references": [{"import": "farm:roles", "entry": "role"}],
+    }
+    truck = entry("test:bob", {"thing:/": ["WRITE"]}, references=[{"import": "farm:west", "entry": "driver"}])
+    through: JsonObject = {"farm:west": {"transitiveImports": ["farm:roles"]}}
+    documents: dict[str, JsonValue] = {
+        "farm:roles": {"entries": {"keeper": keeper, "role": role}},
+        "farm:west": {"entries": {"keeper": keeper, "driver": west}, "imports": {"farm:roles": {}}},
+        SHARED: {"entries": {"keeper": keeper, "driver": truck}, "imports": through},
+    }
+    stage = Stage()
+    async with stage.service() as service:
+        for policy_id, document in documents.items():
+            await service.execute(policy("create", "/", document, policy_id=policy_id), ALICE)
+        await service.execute(create(policyId=SHARED, attributes={"open": 1, "closed": 2}), ALICE)
+        assert (await service.execute(get(), BOB)).value == {"thingId": PUMP, "attributes": {"open": 1}}
+        assert await status(service, put("open", 2), BOB) == "things:attribute.notmodifiable"
+        shut = policy("modify", "/imports/farm:west/transitiveImports", [])
+        assert await status(service, shut) == 204
+        assert await status(service, get(), BOB) == "things:thing.notfound"
+        assert await status(service, put("open", 2), BOB) == 204
+
+
 async def test_the_resolved_view_shows_of_what_is_imported_only_what_the_caller_may_read_there() -> None:
     """Alice imported what she may read; Bob reads the importing policy, and of the source what a third one grants."""
     guest = entry("test:bob", {"policy:/": ["READ"]})
