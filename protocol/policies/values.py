@@ -68,16 +68,19 @@ Reader: TypeAlias = Callable[[JsonValue, Reading], JsonValue]
 
 
 def read_policy(value: JsonValue, reading: Reading) -> JsonObject:
-    """A whole policy; ``policyId`` is for the caller to compare."""
+    """A whole policy, which needs entries of its own unless it imports some.
+
+    ``policyId`` is for the caller to compare.
+    """
     policy = _object(value, reading)
     stored: JsonObject = {}
     if policy.get("policyId") is not None:
         stored["policyId"] = str(PolicyId.parse(_string(policy["policyId"], reading.below("policyId"))))
     if policy.get("imports") is not None:
         stored["imports"] = read_imports(policy["imports"], reading.below("imports"))
-    if policy.get("entries") is None:
+    if "entries" not in policy and not stored.get("imports"):
         raise JsonFieldMissing("entries", "the policy")
-    stored["entries"] = read_entries(policy["entries"], reading.below("entries"))
+    stored["entries"] = read_entries(policy.get("entries", {}), reading.below("entries"))
     return stored
 
 

@@ -80,6 +80,13 @@ def test_with_imports_or_without_prevention_nobody_has_to_be_owner() -> None:
     free.when("delete", "/entries/owner").then("deleted", 204)
 
 
+def test_a_policy_that_imports_everything_needs_no_entries() -> None:
+    imports: JsonObject = {"imports": {str(BASE): {}}}
+    given().beside(owned()).when("create", "/", imports).then(
+        "created", 201, {"policyId": P1, **imports, "entries": {}}
+    )
+
+
 def test_a_creator_must_be_able_to_change_the_policy_or_say_that_this_is_meant() -> None:
     given().when("create", "/", owned(BOB)).refused("policies:policy.notcreatable", 403)
     stored: JsonObject = {"policyId": P1, **owned(BOB)}
