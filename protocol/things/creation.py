@@ -36,7 +36,7 @@ from protocol.identifiers import EntityId, PolicyId, ThingId
 from protocol.json import JsonObject, JsonValue, dump
 from protocol.pointers import ROOT, Pointer, parse, resolve, text
 from protocol.policies.decide import administers, policies_mentioned, reading, unborn
-from protocol.policies.ownership import owners
+from protocol.policies.ownership import is_owned
 from protocol.policies.soundness import check_change
 from protocol.policies.state import default_policy
 from protocol.policies.values import read_policy
@@ -225,7 +225,7 @@ def _read(thing_id: ThingId, policy: JsonObject, context: Context) -> JsonObject
         read = read_policy(policy, reading(context))
     except JsonError as error:
         raise ThingPolicyInvalid(thing_id, error.message.removesuffix("."), error.description) from error
-    if context.limits.prevents_lockout and not read.get("imports") and not owners(read):
+    if context.limits.prevents_lockout and not read.get("imports") and not is_owned(read):
         raise ThingPolicyInvalid(thing_id, "no permanent subject has WRITE on policy:/")
     return read
 
