@@ -147,6 +147,8 @@ async def test_a_token_that_is_bad_by_itself_makes_nobody_ask(provider: Provider
         {},
         {"issuer": "https://evil.example", "jwks_uri": "https://evil.example/keys"},
         {"issuer": None, "jwks_uri": "http://127.0.0.1/keys"},
+        {"issuer": ["a"], "jwks_uri": "http://127.0.0.1/keys"},
+        {"issuer": {}, "jwks_uri": "http://127.0.0.1/keys"},
     ],
 )
 async def test_a_discovery_document_of_somebody_else_is_not_believed(
@@ -154,6 +156,11 @@ async def test_a_discovery_document_of_somebody_else_is_not_believed(
 ) -> None:
     provider.discovery = discovery
     assert (await refusal(tokens, signed(provider))).status == 503
+
+
+async def test_a_discovery_document_need_not_say_whose_it_is(provider: Provider, tokens: BearerTokens) -> None:
+    provider.discovery = {"jwks_uri": f"{provider.url}/keys"}
+    assert (await ask(tokens, signed(provider))).subjects == ("farm:ada",)
 
 
 @pytest.mark.parametrize("url", ["ftp://x/keys", "file:///etc/passwd", 7, "http://[bad"])
