@@ -87,7 +87,7 @@ def leaves(patch: JsonValue, target: JsonValue | Missing = MISSING) -> Iterator[
 
     Scalars, arrays, nulls and empty objects are leaves. An expression may delete any sibling, so it counts as a write
     to the object that holds it. Where the target has something that is no object, an object in the patch replaces it,
-    and so is a leaf. (Ditto's Java misses empty objects and one of the two delimiters; see protocol notes.)
+    and so is a leaf. (Ditto's Java misses empty objects and one of the two delimiters.)
     """
     yield from _leaves(patch, target, ROOT)
 

@@ -88,8 +88,7 @@ async def running(settings: Settings, roles: frozenset[str]) -> AsyncIterator[Ap
 
 
 async def _assembled(stack: AsyncExitStack, settings: Settings, roles: frozenset[str]) -> Application:
-    has_callers = settings.basic_users or settings.pre_authentication or settings.openid_issuers
-    credentials = None if has_callers else _made_up(settings)
+    credentials = _made_up(settings)
     servers = await open_servers(stack, settings)
     await migrate(servers.database_url)
     pool = await create_pool(servers.database_url, size=settings.database_pool_size)
@@ -97,41 +96,42 @@ async def _assembled(stack: AsyncExitStack, settings: Settings, roles: frozenset
     farewell = Farewell(settings.shutdown_seconds)
     core = await open_core(stack, settings, pool)
     stack.push_async_callback(_finish, core.commanding.stop, farewell)
-    api_user = None if credentials is None else credentials.user
     searches = bool(roles & {"http", "amqp"})
     searching = await open_searching(stack, settings, servers.database_url, core) if searches else None
-    broker = (
-        None
-        if servers.amqp_url is None
-        else open_broker(settings, servers.amqp_url, core, roles, api_user=api_user, searching=searching)
-    )
+    broker = None
+    if servers.amqp_url is not None:
+        api_user = None if credentials is None else credentials.user
+        broker = open_broker(settings, servers.amqp_url, core, roles, api_user=api_user, searching=searching)
     application = Application(
         settings=settings, roles=roles, servers=servers, core=core, broker=broker, credentials=credentials
     )
     stack.push_async_callback(_end, application.tasks, farewell)
-    application.start(core.work(projector="projector" in roles))
-    if broker is not None:
-        application.start(broker.work())
-        stack.push_async_callback(_finish, broker.stop, farewell)
-    if "announcer" in roles:
-        announcing = open_announcing(settings, core, None) if broker is None else broker.announcing
-        application.start(announcing.work())
+    _start(stack, application, farewell)
     if "http" in roles and searching is not None:
         application.http_port = await open_frontend(
-            stack,
-            settings,
-            core,
-            broker,
-            credentials,
-            searching,
-            shutdown_seconds=farewell.work,
+            stack, settings, core, broker, credentials, searching, shutdown_seconds=farewell.work
         )
     _publish_endpoints(stack, application)
     stack.callback(farewell.begin)
     return application
 
 
-def _made_up(settings: Settings) -> MadeUpCredentials:
+def _start(stack: AsyncExitStack, application: Application, farewell: Farewell) -> None:
+    """Let run what the roles of the process have to do by themselves."""
+    core, broker = application.core, application.broker
+    application.start(core.work(projector="projector" in application.roles))
+    if broker is not None:
+        application.start(broker.work())
+        stack.push_async_callback(_finish, broker.stop, farewell)
+    if "announcer" in application.roles:
+        announcing = open_announcing(application.settings, core, None) if broker is None else broker.announcing
+        application.start(announcing.work())
+
+
+def _made_up(settings: Settings) -> MadeUpCredentials | None:
+    """A user of our own, unless the settings say who may come in."""
+    if settings.basic_users or settings.pre_authentication or settings.openid_issuers:
+        return None
     return keep_credentials(settings.home, settings.http_host)
 
 

@@ -78,34 +78,27 @@ def open_broker(
         return None
     meters = Meters(core.metrics)
     topology = topology_of(settings)
-    announcing = open_announcing(settings, core, lambda name: link_of(url, topology, name, meters))
+    link = partial(link_of, url, topology, meters)
+    known = known_users(settings, url, api_user)
+    announcing = open_announcing(settings, core, link)
     searches = None if searching is None else SearchEdge(partial(_session, core, searching), topology.names)
-    consumer = CommandConsumer(
-        link_of(url, topology, "commands", meters),
-        commanding=core.commanding,
-        mapper=DittoMapper(),
-        identity=Identity(
-            settings.amqp_subjects, settings.amqp_default_subjects, known=known_users(settings, url, api_user)
-        ),
-        clock=now,
-        meters=meters,
-        prefetch=settings.amqp_prefetch,
-        acknowledging=announcing.acknowledging,
-        searches=searches,
-        index=searching,
-    )
-    publisher = EventPublisher(
-        link_of(url, topology, "events", meters),
-        envelope_of=envelope_of,
-        head=core.store.head,
-        meters=meters,
-        visible=_visible(settings, core),
-    )
-    reader = CheckpointedReader(core.pool, core.store, name=PUBLISHER)
     return Broker(
-        consumer=consumer,
-        publisher=publisher,
-        reader=reader,
+        consumer=CommandConsumer(
+            link("commands"),
+            commanding=core.commanding,
+            mapper=DittoMapper(),
+            identity=Identity(settings.amqp_subjects, settings.amqp_default_subjects, known=known),
+            clock=now,
+            meters=meters,
+            prefetch=settings.amqp_prefetch,
+            acknowledging=announcing.acknowledging,
+            searches=searches,
+            index=searching,
+        ),
+        publisher=EventPublisher(
+            link("events"), envelope_of=envelope_of, meters=meters, visible=_visible(settings, core)
+        ),
+        reader=CheckpointedReader(core.pool, core.store, name=PUBLISHER),
         announcing=announcing,
         searches=searches,
         consumes="amqp" in roles,

@@ -64,7 +64,7 @@ class Core:
                     on_applied=self.waking.committed,
                 )
                 yield f"projection {name}", runner.run()
-            yield "lag", self._watch_lag()
+        yield "lag", self._watch_lag()
 
     async def _watch_lag(self) -> None:
         """Tell how far every consumer of the log is behind, also while it does nothing."""

@@ -1,6 +1,6 @@
 """What a client waits for: a response or none, which acknowledgements, and for how long.
 
-Rules: http-api.md section 3.4 (Ditto documentation, pages *basic-acknowledgements* and *httpapi-concepts*).
+Source: Ditto documentation, pages *basic-acknowledgements* and *httpapi-concepts*.
 """
 
 from __future__ import annotations

@@ -45,18 +45,9 @@ async def open_frontend(
         core.commanding,
         api=api_authentication(known),
         operators=operator_authentication(known),
-        operations_of=Operations(
-            version=version("twinlog"),
-            checks=_checks(core, broker),
-            metrics=core.metrics.registry,
-            open_metrics=settings.is_loopback,
-        ),
+        operations_of=_operations(settings, core, broker),
         default_namespace=settings.default_namespace,
-        bounds=Bounds(
-            body_bytes=settings.http_max_body_bytes,
-            json_depth=settings.json_max_depth,
-            timeout_seconds=settings.http_timeout_seconds,
-        ),
+        bounds=_bounds(settings),
         public_url=settings.public_url,
         searching=searching,
         search_indexes=SearchIndexes(store=core.store, pool=core.pool, clock=now),
@@ -72,6 +63,23 @@ async def open_frontend(
             uri_bytes=settings.http_max_uri_bytes,
             header_bytes=settings.http_max_header_bytes,
         )
+    )
+
+
+def _operations(settings: Settings, core: Core, broker: Broker | None) -> Operations:
+    return Operations(
+        version=version("twinlog"),
+        checks=_checks(core, broker),
+        metrics=core.metrics.registry,
+        open_metrics=settings.is_loopback,
+    )
+
+
+def _bounds(settings: Settings) -> Bounds:
+    return Bounds(
+        body_bytes=settings.http_max_body_bytes,
+        json_depth=settings.json_max_depth,
+        timeout_seconds=settings.http_timeout_seconds,
     )
 
 

@@ -29,12 +29,12 @@ class Claims:
     def __init__(self, pool: Pool, owner: str, *, seconds: float = 30.0) -> None:
         self._pool = pool
         self._owner = owner
-        self._seconds = seconds
+        self.seconds = seconds
 
     async def take(self, now: datetime, most: int) -> list[StreamName]:
         """Policies for which something is due at ``now``, the longest overdue first."""
         with translated():
-            rows = await self._pool.fetch(statement("claim_watched_policies"), now, most, self._owner, self._seconds)
+            rows = await self._pool.fetch(statement("claim_watched_policies"), now, most, self._owner, self.seconds)
         return [row[0] for row in rows]
 
     async def release(self, releases: dict[StreamName, Release]) -> None:

@@ -73,17 +73,26 @@ def replayed(events: Iterable[RecordedEvent]) -> Watching:
     return watching
 
 
-async def read_watched(connection: Connection | Pool, streams: Iterable[StreamName]) -> dict[StreamName, Watching]:
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What is watched of a policy, and how many bytes the policy takes in its row; 0 where it has none yet."""
+
+    watching: Watching
+    size: int
+
+
+async def read_watched(connection: Connection | Pool, streams: Iterable[StreamName]) -> dict[StreamName, Kept]:
     """The rows of those policies that have any; watches that have ended are left out."""
-    found: dict[StreamName, Watching] = {}
+    found: dict[StreamName, Kept] = {}
     for row in await connection.fetch(statement("read_watched_policies"), list(streams)):
         stream, _, revision, told_revision, created_at, modified_at, deleted, state, watches = row
         policy = thaw(_Frozen(stream, revision, created_at, modified_at, deleted, state))
         kept = parse(watches, max_depth=_DEPTH)
         read = [from_json(each) for each in (kept if isinstance(kept, list) else []) if isinstance(each, dict)]
-        found[stream] = Watching(
+        watching = Watching(
             policy=policy if isinstance(policy, PolicyState) else None,
             told_revision=told_revision,
             watches={watch.watch_id: watch for watch in read},
         )
+        found[stream] = Kept(watching, len(state))
     return found

@@ -10,12 +10,13 @@ from datetime import timedelta
 from eventstore.events import RecordedEvent, StreamName
 from eventstore.reader import events_of
 from projections.cache import BoundedCache
-from projections.deadlines.following import after, concerns, may_begin, policy_stream, read_watched, replayed
+from projections.deadlines.following import Kept, after, concerns, may_begin, policy_stream, read_watched, replayed
 from projections.events import freeze
 from projections.statements import Connection, statement
 from protocol.announcements.evolve import DEFAULT_RANDOMIZATION, Watching
 from protocol.announcements.watch import Watch, to_json
 from protocol.json import dump
+from protocol.policies.state import PolicyState
 from protocol.streams import POLICIES
 
 TURN = 32
@@ -52,7 +53,7 @@ class DeadlinesProjection:
     ) -> None:
         self._randomization = randomization
         self._touched = touched
-        self._cache: BoundedCache[Watching] = BoundedCache(cache_bytes)
+        self._cache: BoundedCache[Kept] = BoundedCache(cache_bytes)
 
     async def apply(self, connection: Connection, events: Sequence[RecordedEvent]) -> None:
         """Follow the events, policy by policy."""
@@ -66,13 +67,13 @@ class DeadlinesProjection:
         self._touched()
         after_all: dict[StreamName, Watching] = {}
         for stream, before in known.items():
-            after_all[stream] = self._followed(before, groups[stream])
+            after_all[stream] = self._followed(before.watching, groups[stream])
             if not len(after_all) % TURN:
                 await asyncio.sleep(0)
         await _drop(connection, known, after_all)
         sizes = await _write(connection, groups, known, after_all)
         for stream, size in sizes.items():
-            self._cache.put(stream, _open(after_all[stream]), size)
+            self._cache.put(stream, Kept(_open(after_all[stream]), size), size)
 
     def forget(self) -> None:
         """Drop what is remembered."""
@@ -83,7 +84,7 @@ class DeadlinesProjection:
             watching = after(watching, event, randomization=self._randomization)
         return watching
 
-    async def _known(self, connection: Connection, groups: Groups) -> dict[StreamName, Watching]:
+    async def _known(self, connection: Connection, groups: Groups) -> dict[StreamName, Kept]:
         """What is known before the events about those policies that are watched or may be from now on."""
         known = {stream: kept for stream in groups if (kept := self._cache.get(stream)) is not None}
         asked = [stream for stream, events in groups.items() if stream not in known and _first_revision(events) > 1]
@@ -98,7 +99,7 @@ class DeadlinesProjection:
             rows = await connection.fetch(statement("read_before"), list(begun), list(begun.values()))
             for event in events_of(rows):
                 earlier[event.stream].append(event)
-        return known | {stream: replayed(events) for stream, events in earlier.items()}
+        return known | {stream: Kept(replayed(events), 0) for stream, events in earlier.items()}
 
 
 def _open(watching: Watching) -> Watching:
@@ -114,13 +115,11 @@ def _first_revision(events: Sequence[RecordedEvent]) -> int:
     return next((event.revision for event in events if event.stream.startswith(POLICIES)), 2)
 
 
-async def _drop(
-    connection: Connection, known: Mapping[StreamName, Watching], now: Mapping[StreamName, Watching]
-) -> None:
+async def _drop(connection: Connection, known: Mapping[StreamName, Kept], now: Mapping[StreamName, Watching]) -> None:
     again: list[tuple[str, str]] = []
     gone: list[tuple[str, str]] = []
     for stream, watching in now.items():
-        before = known[stream].watches
+        before = known[stream].watching.watches
         again += [(stream, watch.subject_id) for name, watch in watching.watches.items() if name not in before]
         gone += [(stream, name) for name in before if name not in watching.watches]
     if again or gone:
@@ -130,38 +129,54 @@ async def _drop(
 async def _write(
     connection: Connection,
     groups: Groups,
-    known: Mapping[StreamName, Watching],
+    known: Mapping[StreamName, Kept],
     now: Mapping[StreamName, Watching],
 ) -> dict[StreamName, int]:
-    """Write what has changed; answers how long each policy is, as it is stored."""
+    """Write what has changed; answers how long each policy is, as it is stored.
+
+    Two of three events of an announcement leave the policy as it is, and its row keeps it without being told again.
+    """
     policies: list[tuple[object, ...]] = []
+    moved: list[tuple[object, ...]] = []
     watches: list[tuple[object, ...]] = []
     sizes: dict[StreamName, int] = {}
     for stream, watching in now.items():
-        policy = watching.policy
+        policy, before = watching.policy, known[stream]
         if policy is None:
             continue
-        state = freeze(policy)
-        sizes[stream] = len(state)
-        policies.append(
-            (
-                stream,
-                groups[stream][-1].position,
-                policy.revision,
-                watching.told_revision,
-                watching.next_at,
-                policy.created,
-                policy.modified,
-                policy.deleted,
-                state,
-            )
-        )
-        before = known[stream].watches
-        watches += [_row(stream, watch) for name, watch in watching.watches.items() if before.get(name) is not watch]
-    await connection.execute(statement("upsert_watched_policies"), *_columns(policies, 9))
+        position = groups[stream][-1].position
+        if before.size and policy is before.watching.policy:
+            sizes[stream] = before.size
+            moved.append((stream, position, watching.told_revision, watching.next_at))
+        else:
+            state = freeze(policy)
+            sizes[stream] = len(state)
+            policies.append(_policy_row(stream, position, watching, policy, state))
+        old = before.watching.watches
+        watches += [_row(stream, watch) for name, watch in watching.watches.items() if old.get(name) is not watch]
+    if moved:
+        await connection.execute(statement("move_watched_policies"), *_columns(moved, 4))
+    if policies:
+        await connection.execute(statement("upsert_watched_policies"), *_columns(policies, 9))
     if watches:
         await connection.execute(statement("upsert_deadlines"), *_columns(watches, 9))
     return sizes
+
+
+def _policy_row(
+    stream: StreamName, position: int, watching: Watching, policy: PolicyState, state: bytes
+) -> tuple[object, ...]:
+    return (
+        stream,
+        position,
+        policy.revision,
+        watching.told_revision,
+        watching.next_at,
+        policy.created,
+        policy.modified,
+        policy.deleted,
+        state,
+    )
 
 
 def _row(stream: StreamName, watch: Watch) -> tuple[object, ...]:

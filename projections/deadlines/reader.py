@@ -38,7 +38,8 @@ class DeadlinesReader:
         Rows first, then what the log has beyond them. A policy that never had a row is left out.
         """
         with translated():
-            found = await read_watched(self._pool, streams)
+            kept_rows = await read_watched(self._pool, streams)
+            found = {stream: kept.watching for stream, kept in kept_rows.items()}
             names: list[str] = []
             known: list[int] = []
             for stream, watching in found.items():

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TypeAlias, assert_never
 
 from protocol.announcements.records import Announced, Failed
@@ -16,6 +16,7 @@ from protocol.announcements.watch import Watch
 
 FIRST_BACKOFF = 1.0
 LONGEST_BACKOFF = 3_600.0
+END_OF_TIME = datetime.max.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,4 +124,7 @@ def _hopeless(watch: Watch, moment: Moment) -> Failed | None:
 
 def _end_of_grace(watch: Watch, moment: Moment) -> datetime:
     since = watch.delete_at or moment.now
-    return since + moment.rules.grace
+    try:
+        return since + moment.rules.grace
+    except OverflowError:
+        return END_OF_TIME

@@ -136,8 +136,16 @@ def _begun(
             yield watch.with_(stage="expiring", next_at=expiry)
         else:
             spread = randomization if asked.randomization is None else asked.randomization
-            at = expiry - asked.before_expiry - chance_of(name) * spread
+            at = _before(expiry, asked.before_expiry, chance_of(name) * spread)
             yield watch.with_(stage="waiting", announce_at=at, next_at=at)
+
+
+def _before(expiry: datetime, *spans: timedelta) -> datetime:
+    """So long before the expiry; at once if that is before all time."""
+    try:
+        return expiry - sum(spans, timedelta())
+    except OverflowError:
+        return AT_ONCE
 
 
 def _gone(watch: Watch, at: datetime, *, by_announcer: bool) -> Watch:

@@ -39,6 +39,7 @@ from protocol.policies.resolve import resolved_view
 from protocol.policies.resources import resource_at as policy_resource_at
 from protocol.policies.resources import served as served_policy_resource
 from protocol.policies.state import PolicyState
+from protocol.policies.substitution import addressed
 from protocol.signals import Command
 from protocol.things.json_patch import is_json_patch, translated
 from protocol.things.resources import resource_at
@@ -64,7 +65,8 @@ def enforce(command: Command, state: EntityState | None, context: Context) -> tu
 
     The context must know the governing policy and what it imports. What does not exist is nobody's secret: the decision
     says so, and a creation is judged there by the policy that it leads to. Raises what hides what the caller may not
-    know. A JSON Patch comes back as the command that it amounts to; it needs READ, for it tells what it meets.
+    know. A JSON Patch comes back as the command that it amounts to; it needs READ, for it tells what it meets. A path
+    that names the caller by a placeholder comes back with the caller's subject.
     """
     if not context.subjects:
         raise _refusal_of_nobody(command)
@@ -77,7 +79,9 @@ def enforce(command: Command, state: EntityState | None, context: Context) -> tu
         if isinstance(state, PolicyState) and command.headers.get("policy-view") == "resolved":
             state = _resolved(state, context)
         return command, _seen(command.path, state, enforcer, context)
-    if isinstance(state, ThingState) and is_json_patch(command):
+    if isinstance(state, PolicyState):
+        command = addressed(command, context.subjects[0])
+    elif is_json_patch(command):
         if not _tree(state, enforcer, context, "READ").unrestricted(command.path):
             raise _refusal(command, state, enforcer, context)
         command = translated(command, state)
@@ -135,9 +139,15 @@ def _seen(path: Pointer, state: EntityState, enforcer: Enforcer, context: Contex
 
 
 def _resolved(policy: PolicyState, context: Context) -> PolicyState:
-    """The policy with everything that it imports and refers to written out."""
+    """The policy with what it refers to written out, and what it imports as far as the caller may READ it there."""
+
+    def readable(source: PolicyId, label: str) -> bool:
+        enforcer = context.enforcer(source)
+        return enforcer is not None and enforcer.tree(context.subjects, "READ", "policy").partial(("entries", label))
+
     roots = context.limits.roots_of(policy.policy_id)
-    return replace(policy, document=resolved_view(policy.document, documents(context.policies), roots=roots))
+    view = resolved_view(policy.document, documents(context.policies), roots=roots, readable=readable)
+    return replace(policy, document=view)
 
 
 def _written(command: Command, state: EntityState) -> list[Pointer]:

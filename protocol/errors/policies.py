@@ -251,7 +251,7 @@ class PolicyEntryInvalid(PolicyError):
     """An entry, or its label, importable, namespaces or references, is not valid."""
 
     code = "policies:entry.invalid"
-    hint = "Compare the entry with the documented form of policy entries."
+    hint = 'Write {"subjects": {...}, "resources": {...}}; the documentation page basic-policy tells what may be added.'
 
 
 class PolicyLabelInvalid(PolicyError):
@@ -295,7 +295,7 @@ class PolicyImportInvalid(PolicyError):
     """A policy that imports itself, a malformed import, or an unknown reference."""
 
     code = "policies:import.invalid"
-    hint = "Import another policy, and refer to entries that it has."
+    hint = 'Write {"entries": ["label"], "transitiveImports": ["namespace:name"]}, where both may be left out.'
 
 
 class PolicyImportsTooLarge(PolicyError):
@@ -315,8 +315,8 @@ class PolicyEntryReferenceConflict(PolicyError):
     status = 409
     hint = "Remove the references first."
 
-    def __init__(self, policy_id: str, label: str) -> None:
-        super().__init__(f"The entry '{label}' of the policy '{policy_id}' is referred to by other entries.")
+    def __init__(self, policy_id: str, label: str, referring: str) -> None:
+        super().__init__(f"The entry '{label}' of the policy '{policy_id}' is referred to by the entry '{referring}'.")
 
 
 class PolicyImportReferenceConflict(PolicyError):
@@ -326,8 +326,10 @@ class PolicyImportReferenceConflict(PolicyError):
     status = 409
     hint = "Remove the references first."
 
-    def __init__(self, policy_id: str, imported: str) -> None:
-        super().__init__(f"The import '{imported}' of the policy '{policy_id}' is referred to by its entries.")
+    def __init__(self, policy_id: str, imported: str, referring: str) -> None:
+        super().__init__(
+            f"What is imported from '{imported}' into '{policy_id}' is referred to by the entry '{referring}'."
+        )
 
 
 class PolicyViewInvalid(PolicyError):

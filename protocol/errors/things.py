@@ -122,13 +122,13 @@ class ThingPolicyIdNotAllowed(ThingError):
 
 
 class ThingPolicyInvalid(ThingError):
-    """An inline policy that does not parse or may not stand alone."""
+    """An inline or copied policy that does not parse or may not stand alone."""
 
     code = "things:policy.invalid"
     hint = "A policy needs at least one permanent subject with WRITE on 'policy:/'."
 
     def __init__(self, thing_id: str, reason: str) -> None:
-        super().__init__(f"The inline policy of the thing '{thing_id}' is not valid: {reason}.")
+        super().__init__(f"The policy for the thing '{thing_id}' is not valid: {reason}.")
 
 
 class ThingPolicyNotAllowed(ThingError):

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import assert_never
 
-from protocol.context import Context
+from protocol.context import Context, Limits
 from protocol.decision import Decision
 from protocol.errors import (
     JsonFieldMissing,
@@ -25,7 +25,8 @@ from protocol.errors import (
 )
 from protocol.identifiers import PolicyId
 from protocol.json import MISSING, JsonObject, JsonValue, Missing
-from protocol.pointers import assign, remove, resolve, text
+from protocol.pointers import ROOT, Pointer, assign, remove, resolve, text
+from protocol.policies.entries import imports_of
 from protocol.policies.resources import Resource, served
 from protocol.policies.soundness import check_change, check_form
 from protocol.policies.state import PolicyState
@@ -63,9 +64,14 @@ def decide_policy(command: Command, state: PolicyState | None, context: Context)
             assert_never(command.verb)
 
 
-def policies_needed(command: Command) -> tuple[PolicyId, ...]:
-    """The policies that a change would import or refer to, which the context must know; most commands need none."""
+def policies_needed(command: Command, policy: PolicyState | None, limits: Limits) -> tuple[PolicyId, ...]:
+    """The policies that the context must know with all that they import; most commands need none.
+
+    They are those that a change would import or refer to, and those whose entries a resolved view would show.
+    """
     value = command.value
+    if command.verb == "retrieve" and command.headers.get("policy-view") == "resolved" and policy is not None:
+        return (*imports_of(policy.document), *limits.roots_of(policy.policy_id))
     if command.verb not in {"create", "modify"} or isinstance(value, Missing):
         return ()
     changed = assign({}, command.path, value)
@@ -88,6 +94,12 @@ def administers(document: JsonObject, context: Context) -> bool:
     """Whether the caller could still change the policy: unrestricted WRITE on ``policy:/``, imports counted."""
     enforcer = context.enforcer_of(unborn(document, context))
     return enforcer.tree(context.subjects, "WRITE", "policy").unrestricted(())
+
+
+def reading(context: Context, place: Pointer = ROOT) -> Reading:
+    """What the value at a place of a policy is read with."""
+    caller = next(iter(context.subjects), "")
+    return Reading(now=context.now, granularity=context.limits.granularity, caller=caller, place=place)
 
 
 def unborn(document: JsonObject, context: Context) -> PolicyState:
@@ -132,8 +144,11 @@ def _modify(command: Command, resource: Resource, policy: PolicyState | None, co
     CONDITIONS.check_equal(command, before, value)
     after = value if not command.path else assign(policy.document, command.path, value)
     check_change(after, path=command.path, of_entry=resource.of_entry, context=context, before=policy.document)
-    fresh = isinstance(before, Missing) and not resource.always_there
-    event = Event(entity_id=policy.policy_id, action="created" if fresh else "modified", path=command.path, value=value)
+    fresh = _is_fresh(resource, before, value)
+    created = fresh and isinstance(resource.default, Missing)
+    event = Event(
+        entity_id=policy.policy_id, action="created" if created else "modified", path=command.path, value=value
+    )
     return _answer(
         command,
         201 if fresh else 204,
@@ -146,7 +161,9 @@ def _modify(command: Command, resource: Resource, policy: PolicyState | None, co
 def _delete(command: Command, resource: Resource, policy: PolicyState | None, context: Context) -> Decision:
     policy = _existing(command, policy)
     if isinstance(resolve(policy.document, command.path), Missing):
-        raise _absent(command, resource, policy)
+        if _parent_is_missing(command, policy) or isinstance(resource.default, Missing):
+            raise _absent(command, resource, policy)
+        return _answer(command, 204, taggable=False)
     CONDITIONS.check(command, etag(policy, command.path))
     if command.path:
         rest = remove(policy.document, command.path)
@@ -154,6 +171,15 @@ def _delete(command: Command, resource: Resource, policy: PolicyState | None, co
         check_change(after, path=command.path, of_entry=resource.of_entry, context=context, before=policy.document)
     event = Event(entity_id=policy.policy_id, action="deleted", path=command.path)
     return _answer(command, 204, events=(event,), taggable=False)
+
+
+def _is_fresh(resource: Resource, before: JsonValue | Missing, value: JsonValue) -> bool:
+    """Whether the change makes what was not there, which is answered 201.
+
+    A part with a default is there if it is something else; its events say ``modified`` even so, as Ditto's do.
+    """
+    nothing = isinstance(before, Missing) or before == resource.default
+    return nothing and not resource.always_there and value != resource.default
 
 
 def _answer(
@@ -177,12 +203,12 @@ def _answer(
 
 
 def _whole(command: Command, resource: Resource, context: Context) -> JsonObject:
-    """The policy of a create or modify of ``/``: its id may be left out, but not be another one."""
+    """The policy of a create or modify of ``/``: its id may be left out, but not be another one, or none."""
+    given = command.value.get("policyId", MISSING) if isinstance(command.value, dict) else MISSING
+    if not isinstance(given, Missing) and given != command.entity_id:
+        raise PolicyIdNotSettable(str(given), command.entity_id)
     document = _value(command, resource, context)
     assert isinstance(document, dict)  # noqa: S101 - the reader of a whole policy returns an object
-    given = document.get("policyId")
-    if given is not None and given != command.entity_id:
-        raise PolicyIdNotSettable(str(given), command.entity_id)
     return {"policyId": command.entity_id, **document}
 
 
@@ -190,7 +216,7 @@ def _value(command: Command, resource: Resource, context: Context) -> JsonValue:
     if isinstance(command.value, Missing):
         raise JsonFieldMissing("value")
     check_form(command.path)
-    return resource.read(command.value, Reading(now=context.now, granularity=context.limits.granularity))
+    return resource.read(command.value, reading(context, command.path))
 
 
 def _existing(command: Command, policy: PolicyState | None) -> PolicyState:

@@ -8,13 +8,20 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from protocol.json import JsonObject, JsonValue
+from protocol.policies.resolve import resolved_view
 
 
 def owners(policy: JsonObject) -> set[str]:
-    """The permanent subjects with WRITE on exactly ``policy:/`` that no entry takes from them again."""
+    """The permanent subjects with WRITE on exactly ``policy:/`` that no entry takes from them again.
+
+    What entries get by references to others of the policy counts; what is imported does not.
+    """
     granted: set[str] = set()
     revoked: set[str] = set()
-    for entry in _objects(policy.get("entries")):
+    entries = [*_objects(policy.get("entries"))]
+    if any(entry.get("references") for entry in entries):
+        entries = [*_objects(resolved_view(policy, {}).get("entries"))]
+    for entry in entries:
         subjects, resources = entry.get("subjects"), entry.get("resources")
         rights = resources.get("policy:/") if isinstance(resources, dict) else None
         if not isinstance(rights, dict) or not isinstance(subjects, dict):

@@ -4,7 +4,8 @@
 |----------------------|-----------------------------------------------------------------------------------------|
 | ``imports``          | entries of other policies, as ``imported-<policyId>-<label>``                           |
 | ``transitiveImports``| imports of the imported policy that are resolved there first, ten levels deep at most   |
-| ``references``       | an entry takes in the subjects, resources and namespaces of others, one level deep      |
+| ``references``       | an entry takes in the subjects, resources and namespaces of others: of its own policy   |
+|                      | as they are written, of an imported one as they are resolved there                      |
 | ``allowedAdditions`` | what an entry may hold of its own beside what it refers to; the rest is left out        |
 | root policies        | implicit entries that an operator adds to every policy, as ``nsimported-<policyId>-…``  |
 
@@ -20,7 +21,7 @@ nothing else. To leave out just some of what is imported could leave out what it
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
@@ -43,6 +44,9 @@ from protocol.policies.entries import (
 Policies: TypeAlias = "Mapping[PolicyId, JsonObject | None]"
 """Documents by id; ``None`` for a policy that does not exist."""
 
+Readable: TypeAlias = Callable[[PolicyId, str], bool]
+"""Whether an entry of another policy, by its label there, may be shown."""
+
 MAX_DEPTH = 10
 MAX_FOLLOWED = 100
 MAX_TAKEN = 2_000
@@ -61,6 +65,15 @@ def resolve_policy(
     )
 
 
+def _everything(policy_id: PolicyId, label: str) -> bool:
+    del policy_id, label
+    return True
+
+
+Imported: TypeAlias = "Mapping[tuple[PolicyId, str], Entry]"
+"""What a policy imports, by the policy and the label there."""
+
+
 class _TooMuch(Exception):
     """More is imported than is followed."""
 
@@ -70,6 +83,7 @@ class _Work:
     """One resolution: the policies at hand, what was read of them, and how much more may be brought in."""
 
     policies: Policies
+    readable: Readable = _everything
     followed: int = MAX_FOLLOWED
     taken: int = MAX_TAKEN
     referred: int = MAX_REFERRED
@@ -110,39 +124,40 @@ def is_too_much(document: JsonObject, policies: Policies) -> bool:
     return False
 
 
-def _counting(document: JsonObject, policies: Policies, roots: Iterable[PolicyId]) -> list[Entry]:
+def _counting(
+    document: JsonObject, policies: Policies, roots: Iterable[PolicyId], readable: Readable = _everything
+) -> list[Entry]:
     try:
-        entries = _imported(document, policies)
+        entries = _imported(document, policies, readable)
     except _TooMuch:
         entries = [_of_itself(entry) for entry in read_entries(document).values()]
     own_id = id_of(document)
     for root in roots:
         other = policies.get(root)
         if other is not None and root != own_id:
-            entries.extend(_implicit(other, f"nsimported-{root}-"))
+            implicit = (entry for entry in _implicit(other) if readable(root, entry.label))
+            entries.extend(replace(entry, label=f"nsimported-{root}-{entry.label}") for entry in implicit)
     return entries
 
 
-def _imported(document: JsonObject, policies: Policies) -> list[Entry]:
+def _imported(document: JsonObject, policies: Policies, readable: Readable = _everything) -> list[Entry]:
     """The policy's own entries and all that it imports; raises ``_TooMuch``."""
     if len(list(_reachable(document, policies))) > MAX_FOLLOWED:
         raise _TooMuch
-    return list(_resolved(document, _Work(policies), depth=0, seen=frozenset()))
+    return list(_resolved(document, _Work(policies, readable), depth=0, seen=frozenset()))
 
 
-def _implicit(other: JsonObject, prefix: str) -> list[Entry]:
+def _implicit(other: JsonObject) -> list[Entry]:
     """The implicit entries of a root policy, references to other entries of it filled in; none if these are too much.
 
     What the root policy imports does not count.
     """
     work, own = _Work({}), read_entries(other)
     try:
-        entries = [_filled(entry, {}, work, own) for entry in own.values()]
+        entries = [_filled(entry, work, own, {}) for entry in own.values()]
     except _TooMuch:
         return []
-    return [
-        replace(entry, label=prefix + entry.label, references=()) for entry in entries if entry.importable == "implicit"
-    ]
+    return [replace(entry, references=()) for entry in entries if entry.importable == "implicit"]
 
 
 def _of_itself(entry: Entry) -> Entry:
@@ -175,9 +190,14 @@ def compiled(document: JsonObject, policies: Policies, *, roots: Iterable[Policy
     return Enforcer(resolve_policy(document, policies, roots=roots))
 
 
-def resolved_view(document: JsonObject, policies: Policies, *, roots: Iterable[PolicyId] = ()) -> JsonObject:
-    """The policy as it counts, everything that it imports and refers to written out (``policy-view: resolved``)."""
-    entries = _counting(document, policies, roots)
+def resolved_view(
+    document: JsonObject, policies: Policies, *, roots: Iterable[PolicyId] = (), readable: Readable = _everything
+) -> JsonObject:
+    """The policy as it counts, everything that it imports and refers to written out (``policy-view: resolved``).
+
+    Entries of others that are not ``readable`` are left out. What an own entry has by a reference is its own.
+    """
+    entries = _counting(document, policies, roots, readable)
     return {**document, "entries": {entry.label: _shown(entry) for entry in entries}}
 
 
@@ -214,12 +234,22 @@ def _resolved(
     only: frozenset[PolicyId] | None = None,
 ) -> Iterator[Entry]:
     """The document's own entries with references filled in, then those it imports; raises ``_TooMuch``."""
-    own_id, own, imports = id_of(document), work.entries(document), imports_of(document)
+    own = work.entries(document)
+    taken = list(_taken(document, work, depth=depth, seen=seen, only=only))
+    imported = {(policy_id, entry.label): entry for policy_id, entry in taken}
     for entry in own.values():
-        yield _filled(entry, imports, work, own)
-    if depth >= MAX_DEPTH:
-        return
-    for policy_id, setting in imports.items():
+        yield _filled(entry, work, own, imported)
+    for policy_id, entry in taken:
+        if depth or work.readable(policy_id, entry.label):
+            yield replace(entry, label=f"imported-{policy_id}-{entry.label}", references=())
+
+
+def _taken(
+    document: JsonObject, work: _Work, *, depth: int, seen: frozenset[PolicyId], only: frozenset[PolicyId] | None
+) -> Iterator[tuple[PolicyId, Entry]]:
+    """What the document imports, resolved where it comes from: references there are filled in there."""
+    own_id = id_of(document)
+    for policy_id, setting in imports_of(document).items() if depth < MAX_DEPTH else ():
         if policy_id in seen or policy_id == own_id or (only is not None and policy_id not in only):
             continue
         work.follow()
@@ -230,14 +260,17 @@ def _resolved(
         for entry in _resolved(other, work, depth=depth + 1, seen=seen | {own_id}, only=transitive_of(setting)):
             work.take()
             if _importable(entry, listed):
-                yield replace(entry, label=f"imported-{policy_id}-{entry.label}", references=())
+                yield policy_id, entry
 
 
-def _filled(entry: Entry, imports: Mapping[PolicyId, JsonObject], work: _Work, own: Mapping[str, Entry]) -> Entry:
-    """The entry with the content of those it refers to; what they do not allow to be added is left out."""
+def _filled(entry: Entry, work: _Work, own: Mapping[str, Entry], imported: Imported) -> Entry:
+    """The entry with the content of those it refers to; what they do not allow to be added is left out.
+
+    Others of the same policy are taken as they are written, imported ones as they were resolved.
+    """
     templates: list[Entry] = []
     for reference in entry.references:
-        found = _referred(reference, imports, work, own)
+        found = _referred(reference, own, imported)
         if found is not None:
             work.refer(found)
             templates.append(found)
@@ -256,23 +289,17 @@ def _filled(entry: Entry, imports: Mapping[PolicyId, JsonObject], work: _Work, o
         subjects=subjects,
         rules=rules + (entry.rules if "resources" in allowed else ()),
         namespaces=tuple(dict.fromkeys(namespaces)),
+        additions=entry.additions & allowed,
         references=(),
     )
 
 
-def _referred(
-    reference: JsonObject, imports: Mapping[PolicyId, JsonObject], work: _Work, own: Mapping[str, Entry]
-) -> Entry | None:
-    label, imported = str(reference.get("entry")), reference.get("import")
-    if imported is None:
-        found = own.get(label)
-        return None if found is None or found.importable == "never" else found
-    policy_id = PolicyId(str(imported))
-    other = work.policies.get(policy_id)
-    found = None if other is None or policy_id not in imports else work.entries(other).get(label)
-    if found is None:
-        return None
-    return found if _importable(found, frozenset(strings(imports[policy_id].get("entries")))) else None
+def _referred(reference: JsonObject, own: Mapping[str, Entry], imported: Imported) -> Entry | None:
+    label, source = str(reference.get("entry")), reference.get("import")
+    if source is not None:
+        return imported.get((PolicyId(str(source)), label))
+    found = own.get(label)
+    return None if found is None or found.importable == "never" else found
 
 
 def _importable(entry: Entry, listed: frozenset[str]) -> bool:

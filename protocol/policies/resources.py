@@ -30,9 +30,10 @@ _REMOVED: frozenset[Verb] = _CHANGED | {"delete"}
 class Resource:
     """One row.
 
-    ``always_there`` resources are answered 204 and ``modified`` also when nothing was stored before, and ``default`` is
-    what they read as then. ``taggable`` is whether a change is answered with an entity tag (page *httpapi-concepts*).
-    ``of_entry`` chooses between the two errors for a policy left without an owner.
+    ``always_there`` resources are answered 204 and ``modified`` also when nothing was stored before. ``default`` is
+    what a part reads as when nothing is stored, and to delete it then changes nothing. ``taggable`` is whether a change
+    is answered with an entity tag (page *httpapi-concepts*). ``of_entry`` chooses between the two errors for a policy
+    left without an owner.
     """
 
     pattern: str
@@ -124,13 +125,14 @@ TABLE: tuple[Resource, ...] = (
         not_found=errors.PolicyEntryNotFound,
         not_modifiable=errors.PolicyEntryNotModifiable,
         always_there=True,
-        default=list(values.ADDITIONS),
+        default=[],
     ),
     Resource(
         pattern="/entries/*/references",
         read=values.read_references,
         not_found=errors.PolicyEntryNotFound,
         not_modifiable=errors.PolicyEntryNotModifiable,
+        default=[],
     ),
     Resource(
         pattern="/imports",

@@ -24,27 +24,44 @@ from protocol.errors import (
 )
 from protocol.identifiers import PolicyId
 from protocol.json import JsonObject, JsonValue
-from protocol.pointers import check_key, parse, parse_policy_path
+from protocol.pointers import ROOT, Pointer, check_key, parse, parse_policy_path, text
 from protocol.policies.expiry import Granularity, announcement, expiry, printed
+from protocol.policies.substitution import substituted
 
 PERMISSIONS: Final = ("READ", "WRITE", "EXECUTE")
 IMPORTABLE: Final = ("implicit", "explicit", "never")
 ADDITIONS: Final = ("subjects", "resources", "namespaces")
 MAX_IMPORTS: Final = 10
 POLICY_MEMBERS: Final = ("policyId", "imports", "entries")
+LABEL_FORM: Final = "Labels have 1 to 256 characters, no '/' and none of U+0000 to U+001F and U+007F to U+00FF."
+REFERENCE_FORM: Final = (
+    'Write {"entry": "label"} for an entry of this policy,'
+    ' and {"import": "namespace:name", "entry": "label"} for one of an imported policy.'
+)
 
 _RESERVED = ("imported", "nsimported")
 _SUBJECT_ID = re.compile(r"[^\x00-\x1F\x7F-\x9F]{1,256}")
-_RESOURCE_KEY = re.compile(r"(thing|policy|message):(/.*)", re.DOTALL)
+_RESOURCE_KEY = re.compile(r"(thing|policy|message):(.*)", re.DOTALL)
 _NAMESPACE = re.compile(r"[a-zA-Z]\w*(?:[.-][a-zA-Z]\w*)*(?:\.\*)?", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reading:
-    """What reading depends on: the time, and how finely times are told apart."""
+    """What reading depends on: the time, how finely times are told apart, the subject of who writes, and the place."""
 
     now: datetime
     granularity: Granularity
+    caller: str
+    place: Pointer = ROOT
+
+    @property
+    def where(self) -> str:
+        """The place as a refusal names it."""
+        return f"'{text(self.place)}'"
+
+    def below(self, key: str) -> Reading:
+        """The same for a member of the value."""
+        return Reading(now=self.now, granularity=self.granularity, caller=self.caller, place=(*self.place, key))
 
 
 Reader: TypeAlias = Callable[[JsonValue, Reading], JsonValue]
@@ -52,31 +69,33 @@ Reader: TypeAlias = Callable[[JsonValue, Reading], JsonValue]
 
 def read_policy(value: JsonValue, reading: Reading) -> JsonObject:
     """A whole policy; ``policyId`` is for the caller to compare."""
-    policy = _object(value, "policy")
+    policy = _object(value, reading)
     stored: JsonObject = {}
     if policy.get("policyId") is not None:
-        stored["policyId"] = str(PolicyId.parse(_string(policy["policyId"], "policyId")))
+        stored["policyId"] = str(PolicyId.parse(_string(policy["policyId"], reading.below("policyId"))))
     if policy.get("imports") is not None:
-        stored["imports"] = read_imports(policy["imports"], reading)
+        stored["imports"] = read_imports(policy["imports"], reading.below("imports"))
     if policy.get("entries") is None:
-        raise JsonFieldMissing("entries")
-    stored["entries"] = read_entries(policy["entries"], reading)
+        raise JsonFieldMissing("entries", "the policy")
+    stored["entries"] = read_entries(policy["entries"], reading.below("entries"))
     return stored
 
 
 def read_entries(value: JsonValue, reading: Reading) -> JsonValue:
     """All entries by label."""
-    return {check_label(label): read_entry(entry, reading) for label, entry in _object(value, "entries").items()}
+    return {
+        check_label(label): read_entry(entry, reading.below(label)) for label, entry in _object(value, reading).items()
+    }
 
 
 def read_entry(value: JsonValue, reading: Reading) -> JsonValue:
     """One entry: missing subjects or resources mean that it has none."""
     if not isinstance(value, dict):
-        raise PolicyEntryInvalid("A policy entry must be a JSON object.")
+        raise PolicyEntryInvalid(f"The policy entry at {reading.where} must be a JSON object.")
     stored: JsonObject = {
-        "subjects": read_subjects(value.get("subjects", {}), reading),
-        "resources": read_resources(value.get("resources", {}), reading),
-        "importable": read_importable(value.get("importable", "implicit"), reading),
+        "subjects": read_subjects(value.get("subjects", {}), reading.below("subjects")),
+        "resources": read_resources(value.get("resources", {}), reading.below("resources")),
+        "importable": read_importable(value.get("importable", "implicit"), reading.below("importable")),
     }
     for member, read in (
         ("namespaces", read_namespaces),
@@ -84,24 +103,24 @@ def read_entry(value: JsonValue, reading: Reading) -> JsonValue:
         ("references", read_references),
     ):
         if value.get(member) is not None:
-            stored[member] = read(value[member], reading)
+            stored[member] = read(value[member], reading.below(member))
     return stored
 
 
 def read_subjects(value: JsonValue, reading: Reading) -> JsonValue:
-    """Subjects by id."""
+    """Subjects by id, where a placeholder may stand for the caller."""
     return {
-        check_subject_id(subject_id): read_subject(subject, reading)
-        for subject_id, subject in _object(value, "subjects").items()
+        check_subject_id(substituted(subject_id, reading.caller)): read_subject(subject, reading.below(subject_id))
+        for subject_id, subject in _object(value, reading).items()
     }
 
 
 def read_subject(value: JsonValue, reading: Reading) -> JsonValue:
     """One subject: ``type`` is mandatory, ``expiry`` and ``beforeExpiry`` are rounded up."""
-    subject = _object(value, "subject")
+    subject = _object(value, reading)
     if subject.get("type") is None:
-        raise JsonFieldMissing("type")
-    stored: JsonObject = {"type": _string(subject["type"], "type of a subject")}
+        raise JsonFieldMissing("type", f"the subject at {reading.where}")
+    stored: JsonObject = {"type": _string(subject["type"], reading.below("type"))}
     if subject.get("expiry") is not None:
         ends = expiry(subject["expiry"], now=reading.now, granularity=reading.granularity.expiry)
         stored["expiry"] = printed(ends)
@@ -113,100 +132,104 @@ def read_subject(value: JsonValue, reading: Reading) -> JsonValue:
 def read_resources(value: JsonValue, reading: Reading) -> JsonValue:
     """Permissions by resource key."""
     return {
-        check_resource_key(key): read_resource(rights, reading) for key, rights in _object(value, "resources").items()
+        check_resource_key(key): read_resource(rights, reading.below(key))
+        for key, rights in _object(value, reading).items()
     }
 
 
 def read_resource(value: JsonValue, reading: Reading) -> JsonValue:
     """The permissions on one resource: both ``grant`` and ``revoke``."""
-    del reading
-    rights = _object(value, "resource")
+    rights = _object(value, reading)
     stored: JsonObject = {}
     for member in ("grant", "revoke"):
         if member not in rights:
-            raise JsonFieldMissing(member)
-        stored[member] = _chosen(rights[member], PERMISSIONS, _wrong_type, f"The member {member}")
+            raise JsonFieldMissing(member, f"the resource at {reading.where}; it may be []")
+        stored[member] = _permissions(rights[member], f"'{member}' of {reading.where}")
     return stored
 
 
 def read_importable(value: JsonValue, reading: Reading) -> JsonValue:
     """How far an entry may be imported."""
-    del reading
     if value not in IMPORTABLE:
-        raise PolicyEntryInvalid(f"The member importable must be one of {', '.join(IMPORTABLE)}.")
+        raise PolicyEntryInvalid(f"The value at {reading.where} must be one of {', '.join(IMPORTABLE)}.")
     return value
 
 
 def read_namespaces(value: JsonValue, reading: Reading) -> JsonValue:
     """The namespaces that an entry is limited to: ``a.b`` or ``a.b.*``."""
-    del reading
-    for pattern in _array(value, PolicyEntryInvalid, "The member namespaces"):
+    patterns: dict[str, JsonValue] = {}
+    for pattern in _array(value, PolicyEntryInvalid, reading):
         if not isinstance(pattern, str) or _NAMESPACE.fullmatch(pattern) is None:
-            raise PolicyEntryInvalid(f"The namespace pattern {pattern!r} is not valid; write a.b or a.b.*.")
-    return value
+            raise PolicyEntryInvalid(
+                f"The namespace pattern {pattern!r} at {reading.where} is not valid.",
+                "Write a.b for a namespace, or a.b.* for all below it.",
+            )
+        patterns[pattern] = pattern
+    return list(patterns.values())
 
 
 def read_additions(value: JsonValue, reading: Reading) -> JsonValue:
     """What those who refer to an entry may add to it."""
-    del reading
-    return _chosen(value, ADDITIONS, PolicyEntryInvalid, "The member allowedAdditions")
+    items = _array(value, PolicyEntryInvalid, reading)
+    if not all(item in ADDITIONS for item in items):
+        raise PolicyEntryInvalid(f"The value at {reading.where} may hold {', '.join(ADDITIONS)} and nothing else.")
+    return [item for item in ADDITIONS if item in items]
 
 
 def read_references(value: JsonValue, reading: Reading) -> JsonValue:
     """The entries that an entry takes in; whether they exist is a question to the whole policy."""
-    del reading
     references: list[JsonValue] = []
-    for item in _array(value, PolicyEntryInvalid, "The member references"):
+    for item in _array(value, PolicyEntryInvalid, reading):
         if not isinstance(item, dict) or not isinstance(item.get("entry"), str):
-            raise PolicyEntryInvalid(
-                'A reference must be written as {"entry": "label"}, with "import" if it is imported.'
-            )
+            raise PolicyEntryInvalid(f"A reference at {reading.where} is not valid.", REFERENCE_FORM)
         reference: JsonObject = {"entry": item["entry"]}
-        if item.get("import") is not None:
-            reference["import"] = str(PolicyId.parse(_string(item["import"], "import of a reference")))
+        if "import" in item:
+            reference["import"] = str(PolicyId.parse(_string(item["import"], reading.below("import"))))
         if reference in references:
-            raise PolicyEntryInvalid(f"The reference to {item['entry']!r} is given twice.")
+            raise PolicyEntryInvalid(
+                f"The reference to {item['entry']!r} is given twice at {reading.where}.", "Give it once."
+            )
         references.append(reference)
     return references
 
 
 def read_imports(value: JsonValue, reading: Reading) -> JsonValue:
     """Imports by policy id, ten at most."""
-    imports = _object(value, "imports")
+    imports = _object(value, reading)
     if len(imports) > MAX_IMPORTS:
         raise PolicyImportsTooLarge(len(imports), MAX_IMPORTS)
-    return {str(PolicyId.parse(policy_id)): read_import(setting, reading) for policy_id, setting in imports.items()}
+    return {
+        str(PolicyId.parse(policy_id)): read_import(setting, reading.below(policy_id))
+        for policy_id, setting in imports.items()
+    }
 
 
 def read_import(value: JsonValue, reading: Reading) -> JsonValue:
     """One import: which explicit entries it takes, and what is resolved there first."""
-    if value is None:
-        return {}
     if not isinstance(value, dict):
-        raise PolicyImportInvalid("An import must be a JSON object.")
+        raise PolicyImportInvalid(f"The import at {reading.where} must be a JSON object.")
     stored: JsonObject = {}
     if value.get("entries") is not None:
-        stored["entries"] = read_import_entries(value["entries"], reading)
+        stored["entries"] = read_import_entries(value["entries"], reading.below("entries"))
     if value.get("transitiveImports") is not None:
-        stored["transitiveImports"] = read_transitive(value["transitiveImports"], reading)
+        stored["transitiveImports"] = read_transitive(value["transitiveImports"], reading.below("transitiveImports"))
     return stored
 
 
 def read_import_entries(value: JsonValue, reading: Reading) -> JsonValue:
-    """The labels that an import takes."""
-    del reading
-    labels = _array(value, PolicyImportInvalid, "The entries of an import")
-    if not all(isinstance(label, str) for label in labels):
-        raise PolicyImportInvalid("The entries of an import must be labels.")
-    return value
+    """The labels that an import takes, each once."""
+    labels: dict[str, JsonValue] = {}
+    for label in _array(value, PolicyImportInvalid, reading):
+        if not isinstance(label, str):
+            raise PolicyImportInvalid(f"The value at {reading.where} may hold labels and nothing else.")
+        labels[label] = check_label(label)
+    return list(labels.values())
 
 
 def read_transitive(value: JsonValue, reading: Reading) -> JsonValue:
     """The policies that are resolved in the imported policy first."""
-    del reading
     return [
-        str(PolicyId.parse(_string(policy_id, "transitive import")))
-        for policy_id in _array(value, PolicyImportInvalid, "The member transitiveImports")
+        str(PolicyId.parse(_string(policy_id, reading))) for policy_id in _array(value, PolicyImportInvalid, reading)
     ]
 
 
@@ -215,7 +238,7 @@ def check_label(label: str) -> str:
     try:
         check_key(label)
     except JsonKeyInvalid as error:
-        raise PolicyEntryInvalid(f"The label {label[:300]!r} is not valid.") from error
+        raise PolicyEntryInvalid(f"The label {label[:300]!r} is not valid.", LABEL_FORM) from error
     if label.startswith(_RESERVED):
         raise PolicyLabelInvalid(label)
     return label
@@ -230,38 +253,42 @@ def check_subject_id(subject_id: str) -> str:
 
 
 def check_resource_key(key: str) -> str:
-    """A resource key: a type, a colon and a JSON pointer; other types mean nothing. Raises ``JsonKeyInvalid``."""
+    """A resource key as it is stored: a type, a colon and a JSON pointer. Raises ``PolicyEntryInvalid``.
+
+    The pointer may lack its first slash or have one too many at its end, as in Ditto. Other types mean nothing.
+    """
     found = _RESOURCE_KEY.fullmatch(key)
     if found is None:
-        raise JsonKeyInvalid(key)
-    (parse_policy_path if found[1] == "policy" else parse)(found[2])
-    return key
+        raise PolicyEntryInvalid(
+            f"The resource key {key[:300]!r} is not valid.",
+            "Write thing:, policy: or message: and a path, such as thing:/features/lamp.",
+        )
+    pointer = "/" + found[2].removeprefix("/")
+    (parse_policy_path if found[1] == "policy" else parse)(pointer)
+    if pointer != "/" and not pointer.endswith(":/"):  # behind a colon it is the path of a resource, in a policy
+        pointer = pointer.removesuffix("/")
+    return f"{found[1]}:{pointer}"
 
 
-def _wrong_type(text: str) -> Exception:
-    return JsonFormatInvalid("a resource", text)
+def _permissions(value: JsonValue, where: str) -> list[JsonValue]:
+    if not isinstance(value, list) or not all(item in PERMISSIONS for item in value):
+        raise JsonFormatInvalid(where, f"an array that holds {', '.join(PERMISSIONS)} or nothing")
+    return [item for item in PERMISSIONS if item in value]
 
 
-def _chosen(value: JsonValue, known: tuple[str, ...], error: Callable[[str], Exception], what: str) -> list[JsonValue]:
-    items = _array(value, error, what)
-    if not all(item in known for item in items):
-        raise error(f"{what} may hold {', '.join(known)} and nothing else.")
-    return [item for item in known if item in items]
-
-
-def _array(value: JsonValue, error: Callable[[str], Exception], what: str) -> list[JsonValue]:
+def _array(value: JsonValue, error: Callable[[str], Exception], reading: Reading) -> list[JsonValue]:
     if not isinstance(value, list):
-        raise error(f"{what} must be a JSON array.")
+        raise error(f"The value at {reading.where} must be a JSON array.")
     return value
 
 
-def _object(value: JsonValue, what: str) -> JsonObject:
+def _object(value: JsonValue, reading: Reading) -> JsonObject:
     if not isinstance(value, dict):
-        raise JsonFormatInvalid(f"the {what}", "a JSON object")
+        raise JsonFormatInvalid(reading.where, "a JSON object")
     return value
 
 
-def _string(value: JsonValue, what: str) -> str:
+def _string(value: JsonValue, reading: Reading) -> str:
     if not isinstance(value, str):
-        raise JsonFormatInvalid(f"the {what}", "a JSON string")
+        raise JsonFormatInvalid(reading.where, "a JSON string")
     return value

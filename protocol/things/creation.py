@@ -34,11 +34,11 @@ from protocol.errors import (
 from protocol.identifiers import EntityId, PolicyId, ThingId
 from protocol.json import JsonObject, JsonValue, dump
 from protocol.pointers import ROOT, Pointer, parse, resolve, text
-from protocol.policies.decide import administers, policies_mentioned, unborn
+from protocol.policies.decide import administers, policies_mentioned, reading, unborn
 from protocol.policies.ownership import owners
 from protocol.policies.soundness import check_change
 from protocol.policies.state import default_policy
-from protocol.policies.values import Reading, read_policy
+from protocol.policies.values import read_policy
 from protocol.signals import Command, Event
 from protocol.things import metadata
 from protocol.things.state import ThingState, living
@@ -218,7 +218,7 @@ def _read(thing_id: ThingId, policy: JsonObject, context: Context) -> JsonObject
     A single bad element is answered with the policy's own error (http-api page, creating a thing).
     """
     try:
-        read = read_policy(policy, Reading(now=context.now, granularity=context.limits.granularity))
+        read = read_policy(policy, reading(context))
     except JsonError as error:
         raise ThingPolicyInvalid(thing_id, error.message) from error
     if context.limits.prevents_lockout and not read.get("imports") and not owners(read):

@@ -101,8 +101,8 @@ def _applied(before: JsonValue, operations: JsonValue | Missing) -> JsonValue:
 
 def _performed(value: JsonValue, operation: JsonObject) -> JsonValue:
     # The stubs know well-formed operations on objects and arrays only; the library checks what it is given.
-    patch = jsonpatch.JsonPatch([operation])  # type: ignore[list-item]
-    performed: JsonValue = patch.apply(value, in_place=True)  # type: ignore[type-var]
+    patch = jsonpatch.JsonPatch([operation])  # type: ignore[list-item]  # its stubs know fewer JSON values than it takes
+    performed: JsonValue = patch.apply(value, in_place=True)  # type: ignore[type-var]  # as above
     return performed
 
 

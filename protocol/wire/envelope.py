@@ -86,6 +86,20 @@ def read_envelope(message: JsonObject, defaults: Mapping[str, JsonValue] = _NO_H
     )
 
 
+def headers_said(data: bytes | str) -> dict[str, JsonValue]:
+    """The headers (lower case) of a message that is no envelope, as far as they can be read.
+
+    They tell whom to answer, and how.
+    """
+    try:
+        message = json.parse(data)
+    except DittoError:
+        return {}
+    given = message.get("headers") if isinstance(message, dict) else None
+    said = given.items() if isinstance(given, dict) else ()
+    return {name.lower(): header for name, header in said if header is not None}
+
+
 def encode_envelope(envelope: Envelope) -> bytes:
     """Print a message, its members in the order of Ditto's Java implementation; absent ones are left out."""
     message: JsonObject = {

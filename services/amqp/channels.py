@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TypeAlias
 
 from aiormq.abc import AbstractChannel, AbstractConnection, ChannelFrame, FrameType
@@ -19,12 +18,13 @@ from pamqp.commands import Basic
 from pamqp.header import ContentHeader
 from typing_extensions import override
 
+from protocol.immutable import immutable
 from services.amqp.frames import acknowledgement, publication, publish_method
 
 Taken: TypeAlias = Callable[[FrameType], bool]
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Delivery:
     """A message as it came, and the tag that settles it on the channel it came from."""
 
@@ -146,12 +146,12 @@ class ConsumingChannel:
         if method is not None:
             self._deliver(
                 Delivery(
-                    method.delivery_tag or 0,
-                    bool(method.redelivered),
-                    method.exchange or "",
-                    method.routing_key or "",
-                    self._properties,
-                    body,
+                    tag=method.delivery_tag or 0,
+                    redelivered=bool(method.redelivered),
+                    exchange=method.exchange or "",
+                    routing_key=method.routing_key or "",
+                    properties=self._properties,
+                    body=body,
                 )
             )
 

@@ -16,7 +16,7 @@ from protocol.stored import published_headers
 from protocol.streams import entity_of
 from protocol.wire.acks import outcomes_envelope
 from protocol.wire.codec import event_envelope, from_checks, from_error, from_response, from_things, to_signal
-from protocol.wire.envelope import CONTENT_TYPE, decode_envelope, encode_envelope
+from protocol.wire.envelope import CONTENT_TYPE, decode_envelope, encode_envelope, headers_said
 from services.amqp.channels import Delivery
 from services.amqp.frames import short_string
 from services.amqp.requests import Request
@@ -50,7 +50,11 @@ class DittoMapper:
         """
         headers = self._defaults(request.delivery)
         request.headers = headers
-        envelope = decode_envelope(request.delivery.body)
+        try:
+            envelope = decode_envelope(request.delivery.body)
+        except DittoError:
+            headers.update(headers_said(request.delivery.body))
+            raise
         request.topic = envelope.topic
         for name, value in envelope.headers.items():
             if value is not None:

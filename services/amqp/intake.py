@@ -25,20 +25,22 @@ from protocol.identifiers import ThingId
 from protocol.signals import (
     Acknowledgement,
     CancelSearch,
+    CheckPermissions,
     Command,
     Incoming,
     RequestPages,
     Response,
+    RetrieveThings,
     SearchSignal,
     Signal,
     SubscribeToSearch,
 )
 from services.amqp.acknowledges import Acknowledges
+from services.amqp.aside import Aside
 from services.amqp.awaiting import Awaiting
 from services.amqp.careful import unreadable
 from services.amqp.channels import Delivery
 from services.amqp.connection import Backoff
-from services.amqp.dead_letters import TROUBLE
 from services.amqp.identity import Identity
 from services.amqp.mapper import Mapper
 from services.amqp.meters import Meters
@@ -47,7 +49,7 @@ from services.amqp.requests import Request
 from services.amqp.searches import Searches
 from services.amqp.settlement import Settlement
 from services.amqp.verdicts import Verdict, verdict
-from services.expectations import Expectation, of_change
+from services.expectations import Expectation, of_change, of_policy_change, of_query
 from services.outcomes import Index
 
 log = structlog.get_logger(__name__)
@@ -110,7 +112,6 @@ class Intake:
         self._awaiting = Awaiting(index, self._acknowledged, held_max=held_max)
         self._mapper = mapper
         self._identity = identity
-        self._dead_letters = dead_letters
         self._meters = meters
         self._patience = patience
         self._name = name
@@ -125,9 +126,11 @@ class Intake:
         self._resuming: asyncio.TimerHandle | None = None
         self._failures = 0
         self._retries: dict[int, asyncio.TimerHandle] = {}
-        self._putting: set[asyncio.Task[None]] = set()
         self._in_flight = 0
         self._idle = asyncio.Event()
+        self._aside = Aside(
+            dead_letters, backoff=patience.backoff, meters=meters, settle=self._settle, idle=self._idle.set
+        )
 
     def attach(self, channel: Settles, replies: Sends) -> None:
         """Say where acknowledgements and answers go; before the first delivery."""
@@ -151,7 +154,7 @@ class Intake:
         """
         self._open = False
         self._cancel_timers()
-        while self._in_flight or self._putting:
+        while self._in_flight or self._aside:
             self._idle.clear()
             await self._idle.wait()
         await self._awaiting.stop()
@@ -164,8 +167,7 @@ class Intake:
         self._replies = None
         self._cancel_timers()
         self._awaiting.close()
-        for task in self._putting:
-            task.cancel()
+        self._aside.close()
 
     def _cancel_timers(self) -> None:
         if self._resuming is not None:
@@ -192,10 +194,15 @@ class Intake:
             self._submit(request, signal)
 
     def _expect(self, request: Request, signal: Incoming) -> None:
-        """Note what a change of a thing wants to be waited for; nothing else can be waited for."""
-        if isinstance(signal, Command) and signal.verb != "retrieve" and isinstance(signal.entity_id, ThingId):
+        """Note what a change of a thing wants to be waited for; of the rest just a response can be waited for."""
+        if request.query:
+            if request.reply_address is not None and isinstance(signal, Command | RetrieveThings | CheckPermissions):
+                of_query(request.headers)
+        elif isinstance(signal, Command) and isinstance(signal.entity_id, ThingId):
             request.expectation = of_change(request.headers)
             request.began = self._loop.time()
+        elif isinstance(signal, Command):
+            of_policy_change(request.headers)
 
     def _submit(self, request: Request, signal: Incoming) -> None:
         try:
@@ -337,30 +344,7 @@ class Intake:
             return
         self._settlement.hold(request.delivery.tag)
         self._flush_soon()
-        task = asyncio.ensure_future(self._put(request, error))
-        self._putting.add(task)
-        task.add_done_callback(self._put_done)
-
-    async def _put(self, request: Request, error: DittoError) -> None:
-        failures = 0
-        while True:
-            try:
-                await self._dead_letters.put(request.delivery, error)
-            except TROUBLE as trouble:
-                failures += 1
-                pause = self._patience.backoff.pause(failures, 0.0)
-                log.error("dead_letter_not_taken", reason=str(trouble), retry_in=pause)  # noqa: TRY400 - no bug of ours
-                await asyncio.sleep(pause)
-            else:
-                log.warning("message_put_aside", reason=error.code, message=error.message)
-                self._meters.put_aside(error.code)
-                self._settle(request)
-                return
-
-    def _put_done(self, task: asyncio.Task[None]) -> None:
-        self._putting.discard(task)
-        if not self._putting:
-            self._idle.set()
+        self._aside.put(request, error)
 
     def _settle(self, request: Request) -> None:
         self._settlement.settle(request.delivery.tag)

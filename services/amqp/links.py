@@ -18,7 +18,7 @@ def topology_of(settings: Settings) -> Topology:
     )
 
 
-def link_of(url: str, topology: Topology, name: str, meters: Meters) -> Link:
+def link_of(url: str, topology: Topology, meters: Meters, name: str) -> Link:
     """A link that tells its state in the metrics."""
 
     def changed(state: LinkState) -> None:

@@ -26,11 +26,10 @@ class Meters:
             "twinlog_amqp_connected", "1 while the link to the broker is up.", ("link",), registry=registry
         )
         self._dead_letters = metrics.dead_letters
-        self._published = metrics.events_published
-        self._lag = metrics.projection_lag.labels(PUBLISHER)
         self.delivered = self._deliveries.inc
         self.replied = self._replies.inc
         self.paused = self._pauses.inc
+        self.published = metrics.events_published.inc
 
     def connected(self, link: str, *, up: bool) -> None:
         """A link came up or went down."""
@@ -39,8 +38,3 @@ class Meters:
     def put_aside(self, reason: str) -> None:
         """A dead letter was confirmed."""
         self._dead_letters.labels(reason).inc()
-
-    def published(self, events: int, lag: int) -> None:
-        """So many more events are confirmed; ``lag`` are read and not yet confirmed, or not yet read."""
-        self._published.inc(events)
-        self._lag.set(lag)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import suppress
 from functools import lru_cache, partial
 from typing import Final, Protocol
 
@@ -54,7 +53,6 @@ class EventPublisher:
         link: Link,
         *,
         envelope_of: Callable[[RecordedEvent], bytes],
-        head: Callable[[], Awaitable[int]],
         meters: Meters,
         visible: Callable[[RecordedEvent], Awaitable[RecordedEvent | None]] | None = None,
         in_flight: int = 2_000,
@@ -62,7 +60,6 @@ class EventPublisher:
     ) -> None:
         self.link = link
         self._envelope_of = envelope_of
-        self._head = head
         self._meters = meters
         self._visible = visible
         self._in_flight = in_flight
@@ -133,8 +130,7 @@ class EventPublisher:
             position = await progress.moved()
             events = progress.events
             await turn.advance(position)
-            with suppress(StoreError):
-                self._meters.published(events - counted, max(await self._head() - position, 0))
+            self._meters.published(events - counted)
             counted = events
             await asyncio.sleep(self._save_seconds)
 

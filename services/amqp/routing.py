@@ -54,14 +54,14 @@ def announcement_key(policy_id: str, kind: str, subject_id: str) -> str:
     """The routing key of an announcement about a subject of a policy."""
     namespace, _, name = policy_id.partition(":")
     space, word, subject = namespace or "_", _ESCAPED.sub(_percent, name), _ESCAPED.sub(_percent, subject_id)
-    ways = (
-        (space, word, subject),
-        (space, word, hashed(subject_id)),
-        (space, hashed(name), hashed(subject_id)),
-        (hashed(namespace), hashed(name), hashed(subject_id)),
-    )
-    keys = [f"policies.{space}.{word}.{kind}.{subject}" for space, word, subject in ways]
-    return next((key for key in keys if len(key.encode()) <= LONGEST), keys[-1])
+    key = f"policies.{space}.{word}.{kind}.{subject}"
+    if len(key.encode()) > LONGEST:
+        subject = hashed(subject_id)
+        key = f"policies.{space}.{word}.{kind}.{subject}"
+    if len(key.encode()) > LONGEST:
+        word = hashed(name)
+        key = f"policies.{space}.{word}.{kind}.{subject}"
+    return key if len(key.encode()) <= LONGEST else f"policies.{hashed(namespace)}.{word}.{kind}.{subject}"
 
 
 def _too_long(group: str, space: str, word: str) -> bool:

@@ -23,7 +23,7 @@ class Verdict(enum.Enum):
 
 PAUSING: Final = frozenset((408, 429, 503, 504))
 UNCHANGED: Final = frozenset((304, 412))
-"""Conditional requests whose condition decided: that is an outcome, not a failure (amqp.md 3)."""
+"""Conditional requests whose condition decided: that is an outcome, not a failure."""
 
 
 def verdict(error: DittoError, *, query: bool, answerable: bool) -> Verdict:

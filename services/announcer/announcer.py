@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
@@ -125,11 +126,12 @@ class Announcer:
 
     async def work(self) -> int:
         """One round; answers how many policies were claimed, 0 if nothing was due."""
+        began = time.monotonic()
         claimed = await self._claims.take(self._clock(), self._share.policies)
         if not claimed:
             return 0
         rest = Release(rest=self._pace.rest)
-        round_ = Round(watched={}, releases=dict.fromkeys(claimed, rest))
+        round_ = Round(watched={}, releases=dict.fromkeys(claimed, rest), until=began + self._claims.seconds)
         try:
             round_.watched = await self._reader.load(claimed)
             self._share.saw(list(round_.watched.values()))
@@ -177,7 +179,7 @@ class Announcer:
         for stream, due in steps.items():
             if stream in round_.watched:
                 attempts += [(stream, step.watch) for step in due if isinstance(step, Publish)]
-        if not attempts:
+        if not attempts or time.monotonic() >= round_.until:
             return False
         messages = [message_of(_policy_id(stream), watch, now) for stream, watch in attempts]
         confirmed = await self._publisher.publish(messages)

@@ -20,10 +20,15 @@ FIRST_POLICIES: Final = 8
 
 @dataclass(slots=True, kw_only=True)
 class Round:
-    """Policies that are claimed: what is watched there, and how each claim will be given back."""
+    """Policies that are claimed: what is watched there, and how each claim will be given back.
+
+    From ``until`` on (by the monotonic clock) somebody else may have the claims. A process that stood still for so long
+    must not publish any more: what it meant to tell may be told, and the subject removed.
+    """
 
     watched: dict[StreamName, Watching]
     releases: dict[StreamName, Release]
+    until: float
     removed: set[str] = field(default_factory=set)
     taken: dict[str, int] = field(default_factory=dict)
 
@@ -36,21 +41,26 @@ class Round:
         for stream, watching in self.watched.items():
             if most <= 0:
                 break
-            steps = self._steps(watching, moment)
-            others: list[Step] = [step for step in steps if not isinstance(step, Remove)]
-            if steps:
-                found[stream] = (others or steps)[:most]
-                most -= len(found[stream])
-                self._take(found[stream])
+            if steps := self._steps(watching, moment, most):
+                found[stream] = steps
+                most -= len(steps)
+                self._take(steps)
         return found
 
-    def _steps(self, watching: Watching, moment: Moment) -> list[Step]:
-        steps: list[Step] = []
+    def _steps(self, watching: Watching, moment: Moment, most: int) -> list[Step]:
+        """Asks no further than it has enough: a crowd is due at the same second, and most of it has to wait."""
+        removals: list[Step] = []
+        others: list[Step] = []
         for name, watch in watching.watches.items():
             step = next_step(watch, moment) if self.taken.get(name, 0) < PASSES else None
-            if step is not None and not (isinstance(step, Remove) and name in self.removed):
-                steps.append(step)
-        return steps
+            if isinstance(step, Remove):
+                if name not in self.removed:
+                    removals.append(step)
+            elif step is not None:
+                others.append(step)
+                if len(others) >= most:
+                    break
+        return others or removals[:most]
 
     def _take(self, steps: Iterable[Step]) -> None:
         for step in steps:

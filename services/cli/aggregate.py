@@ -17,7 +17,7 @@ from services.searching.options import SIZE_MAX
 
 
 def aggregate(
-    rql: Annotated[str, typer.Argument(metavar="[RQL]", help="What has to hold, e.g. 'gt(attributes/n,5)'.")] = "",
+    rql: Annotated[str, typer.Argument(metavar="RQL", help="What has to hold, e.g. 'gt(attributes/n,5)'.")] = "",
     *,
     select: Annotated[str, typer.Option(help="count, and sum, avg, min, max of properties.")] = "count",
     group: Annotated[str, typer.Option(help="Up to three properties, separated by commas.")] = "",

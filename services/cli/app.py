@@ -7,7 +7,7 @@ from typing import Final
 import typer
 
 from services.cli.deferred import Listed, defer
-from services.cli.exits import EPILOG, EXIT_CODES
+from services.cli.exits import ASKING, EPILOG, EXIT_CODES
 
 COMMANDS: Final = {
     "serve": Listed(place="services.cli.serve:serve", says="Run the service until SIGTERM or Ctrl-C."),
@@ -28,10 +28,15 @@ COMMANDS: Final = {
         place="services.cli.rebuild:rebuild",
         says="Build a read model again from the whole log while the service runs, then swap it in.",
     ),
-    "search": Listed(place="services.cli.search:search", says="Find things by RQL in the running service."),
+    "search": Listed(
+        place="services.cli.search:search",
+        says="Find things by RQL in the running service.",
+        epilog=ASKING,
+    ),
     "aggregate": Listed(
         place="services.cli.aggregate:aggregate",
         says="Count things and sum up what they have, the groups of most things first.",
+        epilog=ASKING,
     ),
     "search-index": Listed(
         place="services.cli.search_index:search_index",

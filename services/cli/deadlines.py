@@ -63,7 +63,7 @@ def _facts(listed: Listed) -> JsonObject:
         "acknowledged": [
             {"label": ack.label, "status": ack.status, "by": ack.by, "at": iso(ack.at)} for ack in watch.acks
         ],
-        "missing": list(watch.missing) if watch.stage == "published" else [],
+        "missing": list(watch.missing) if watch.attempt else [],
         "goneAt": _text(watch.gone_at),
     }
 

@@ -7,8 +7,10 @@ of it until then.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from importlib import import_module
+from inspect import cleandoc
 from typing import Any
 
 import typer
@@ -46,7 +48,7 @@ def defer(app: typer.Typer, name: str, listed: Listed) -> None:
     def load() -> Any:  # noqa: ANN401 - a command or a group of them
         return load_command(name, listed)
 
-    app.command(name, cls=Deferred, help=listed.says, epilog=listed.epilog)(load)
+    app.command(name, cls=Deferred, help=listed.says)(load)
 
 
 def load_command(name: str, listed: Listed) -> Any:  # noqa: ANN401 - a command or a group of them
@@ -58,4 +60,12 @@ def load_command(name: str, listed: Listed) -> Any:  # noqa: ANN401 - a command 
         alone.add_typer(found, name=name, epilog=listed.epilog)
     else:
         alone.command(name, epilog=listed.epilog)(found)
-    return get_group(alone).commands[name]
+    command = get_group(alone).commands[name]
+    for each in (command, *getattr(command, "commands", {}).values()):
+        each.help = unwrapped(each.help)
+    return command
+
+
+def unwrapped(text: str) -> str:
+    """A docstring as help: each paragraph is one line, for the terminal to wrap; indented lines, examples, stay."""
+    return re.sub(r"(?<=\S)\n(?=\S)", " ", cleandoc(text))

@@ -16,6 +16,8 @@ EPILOG: Final = (
     f"on TWINLOG_HOME (.twinlog). {EXIT_CODES}"
 )
 """Under the help of every command that looks for servers."""
+ASKING: Final = f"Asks the service that runs on TWINLOG_HOME (.twinlog), as its user. {EXIT_CODES}"
+"""Under the help of every command that asks over HTTP."""
 
 
 class Exit(IntEnum):

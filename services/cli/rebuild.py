@@ -50,6 +50,8 @@ def rebuild(
         f"{rebuilt.events:,} events replayed to position {rebuilt.position:,} in {rebuilt.seconds:.1f} s "
         f"({rebuilt.events / max(rebuilt.seconds, 0.001):,.0f} events/s)."
     )
+    if options.compare and not rebuilt.differences:
+        typer.echo("The copy and the live one are the same, row for row.")
     for difference in rebuilt.differences:
         typer.echo(f"different: {difference}")
     if rebuilt.differences:

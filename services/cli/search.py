@@ -21,7 +21,7 @@ _PAGE: Final = 200
 
 
 def search(
-    rql: Annotated[str, typer.Argument(metavar="[RQL]", help="What has to hold, e.g. 'gt(attributes/n,5)'.")] = "",
+    rql: Annotated[str, typer.Argument(metavar="RQL", help="What has to hold, e.g. 'gt(attributes/n,5)'.")] = "",
     *,
     namespaces: Annotated[str, typer.Option(help="Only these namespaces, separated by commas.")] = "",
     sort: Annotated[str, typer.Option(help="Properties with + or -, separated by commas.")] = "+thingId",

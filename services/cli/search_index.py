@@ -46,7 +46,7 @@ Wait = Annotated[bool, typer.Option("--wait", help="Show the progress until ever
 
 @search_index.command("show", epilog=EPILOG)
 def show(
-    namespace: Annotated[str | None, typer.Argument(metavar="[NAMESPACE]", help="Only this one.")] = None,
+    namespace: Annotated[str | None, typer.Argument(metavar="NAMESPACE", help="Only this one.")] = None,
     *,
     as_json: Json = False,
 ) -> None:

@@ -16,7 +16,7 @@ CommandKey: TypeAlias = tuple[StreamName, str]
 
 
 class RememberedCommands:
-    """The latest executed commands by stream and id, the longest unused dropped first."""
+    """The latest executed commands by stream and id; the oldest is dropped first."""
 
     def __init__(self, *, max_entries: int, max_bytes: int) -> None:
         self._events: OrderedDict[CommandKey, RecordedEvent] = OrderedDict()

@@ -31,10 +31,9 @@ def stream_name(entity_id: EntityId) -> StreamName:
 
 
 def needed(command: Command, state: EntityState | None, context: Context) -> tuple[EntityId, ...]:
-    """What the context must still learn about before the command can be decided."""
+    """What the context must learn about, with all that it imports, before the command can be decided."""
     if isinstance(command.entity_id, PolicyId):
-        wanted = policies_needed(command)
-        return tuple(each for each in wanted if each not in context.policies) if wanted else ()
+        return policies_needed(command, state if isinstance(state, PolicyState) else None, context.limits)
     return entities_needed(command, state if isinstance(state, ThingState) else None, context)
 
 

@@ -37,7 +37,7 @@ def _printed(value: JsonValue) -> str:
 
 
 def error_answer(error: DittoError, correlation_id: str) -> HttpResponse:
-    """The body that errors.md section 1 describes; none with 304 (RFC 9110 section 15.4.5)."""
+    """The error as JSON (Ditto documentation, page *basic-errors*); no body with 304 (RFC 9110 section 15.4.5)."""
     body: JsonValue | Missing = MISSING if error.status == HTTPStatus.NOT_MODIFIED else error.to_json()
     return answer(error.status, body, correlation_id, error.headers)
 

@@ -100,7 +100,10 @@ class HttpApp:
             check_once(request.headers, "authorization")
             verdict = self._operators.authenticate(request.headers)
             auth = verdict if isinstance(verdict, AuthContext) else await verdict
-        return await action(Exchange(self._edge, request, path, query, correlation_id, auth), place)
+        exchange = Exchange(
+            edge=self._edge, request=request, path=path, query=query, correlation_id=correlation_id, auth=auth
+        )
+        return await action(exchange, place)
 
     def _is_api(self, path: str) -> bool:
         """Whether users come here; what is for operators has another way to say who one is."""

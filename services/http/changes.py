@@ -29,7 +29,10 @@ async def change(
     *,
     location: str,
 ) -> StreamResponse:
-    """Have the command executed and answer as http-api.md section 3.4 says; ``location`` is for what it may create."""
+    """Have the command executed and answer when what the client expects is there; ``location`` is for a creation.
+
+    Source: Ditto documentation, page *basic-acknowledgements*.
+    """
     if not expectation.response_required and not expectation.labels:
         return await _unawaited(exchange, command)
     started = asyncio.get_running_loop().time()

@@ -12,6 +12,7 @@ from aiohttp.web import BaseRequest
 from protocol.enforcement.auth import AuthContext
 from protocol.errors import HeaderInvalid
 from protocol.identifiers import ThingId
+from protocol.immutable import immutable
 from protocol.json import JsonValue
 from protocol.signals import Response, Signal
 from services.http.headers import command_headers
@@ -79,7 +80,7 @@ class Edge:
     action_headers: frozenset[str] = frozenset()
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Exchange:
     """One request. ``path`` is encoded as it came, without the query."""
 

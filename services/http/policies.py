@@ -1,6 +1,6 @@
 """The policies of HTTP API 2: their rows in the routing table.
 
-Source: Ditto documentation, page *http-api-doc*, and http-api.md section 14.
+Source: Ditto documentation, page *http-api-doc* (tag Policies).
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from protocol.errors import JsonKeyInvalid, PolicyEntryInvalid, PolicyIdNotSetta
 from protocol.identifiers import PolicyId, with_default_namespace
 from protocol.json import MISSING
 from protocol.pointers import check_key
+from protocol.policies.values import LABEL_FORM
 from services.http import bodies
 from services.http.exchange import Exchange
 from services.http.headers import check_once, check_text
@@ -99,7 +100,7 @@ def _label(label: str) -> str:
     try:
         return check_key(label)
     except JsonKeyInvalid as error:
-        raise PolicyEntryInvalid(f"The label {label[:300]!r} is not valid.") from error
+        raise PolicyEntryInvalid(f"The label {label[:300]!r} is not valid.", LABEL_FORM) from error
 
 
 def _open_ended(kind: str, remainder: str) -> str:

@@ -8,7 +8,7 @@ NO_HEADERS: Mapping[str, str] = {}
 
 
 class PlainRefusal(Exception):
-    """A refusal by status and one line of text. Source: errors.md, "Not JSON / no code"."""
+    """A refusal by status and one line of text, as Ditto's gateway answers before a request becomes a signal."""
 
     def __init__(self, status: int, text: str, headers: Mapping[str, str] = NO_HEADERS) -> None:
         super().__init__(text)

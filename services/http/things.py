@@ -1,6 +1,6 @@
 """The things of HTTP API 2: their rows in the routing table, and one action per method.
 
-Source: Ditto documentation, page *http-api-doc*, and http-api.md section 12.
+Source: Ditto documentation, page *http-api-doc* (tags Things, Features).
 """
 
 from __future__ import annotations

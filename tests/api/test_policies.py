@@ -166,16 +166,20 @@ DELETES = [
 ]
 
 
+REPEATABLE = {"/entries/reader/allowedAdditions", "/entries/reader/references", "/imports"}
+"""Parts that every entry and policy has: to delete one again is no mistake."""
+
+
 @pytest.mark.parametrize("path", DELETES)
-async def test_a_delete_removes_and_what_is_gone_is_404(policy: Client, path: str) -> None:
+async def test_a_delete_removes_and_what_is_gone_is_404_unless_every_entry_has_it(policy: Client, path: str) -> None:
     await policy("PUT", f"{P}/entries/reader", READER)
     await policy("PUT", f"{P}/imports/farm.one:template", {"entries": ["shared"]})
     gone = await policy("DELETE", P + path)
     assert (gone.status, gone.body) == (204, b"")
     assert "ETag" not in gone.headers
     again = await policy("DELETE", P + path)
-    assert again.status == 404
-    assert again.error.startswith("policies:")
+    assert again.status == (204 if path in REPEATABLE else 404)
+    assert again.status == 204 or again.error.startswith("policies:")
 
 
 NOT_FOUND = [
@@ -403,3 +407,18 @@ async def test_who_may_not_write_gets_403_and_who_may_not_read_404(policy: Clien
 async def test_an_action_without_a_token_is_400(policy: Client, scope: str, action: str) -> None:
     reply = await policy("POST", f"{P}{scope}/actions/{action}", data=b"")
     assert (reply.status, reply.error) == (400, "policies:action.failed")
+
+
+async def test_who_writes_may_name_himself_by_a_placeholder(policy: Client) -> None:
+    path = f"{P}/entries/reader/subjects/%7B%7B%20request:subjectId%20%7D%7D"
+    made = await policy("PUT", path, {"type": "me"})
+    assert (made.status, made.json) == (201, {"type": "me"})
+    assert (await policy("GET", f"{P}/entries/reader/subjects/nginx:ada")).json == {"type": "me"}
+    owner = {**ENTRY, "subjects": {"{{ request:subjectId }}": {"type": "t"}}}
+    thing = await policy("PUT", "/api/2/things/farm.one:own", {"_policy": {"entries": {"owner": owner}}})
+    assert thing.status == 201
+    assert (await policy("GET", "/api/2/policies/farm.one:own/entries/owner/subjects")).json == {
+        "nginx:ada": {"type": "t"}
+    }
+    unknown = await policy("PUT", f"{P}/entries/reader/subjects/%7B%7Brequest:name%7D%7D", {"type": "t"})
+    assert (unknown.status, unknown.error) == (400, "placeholder:placeholder.notresolvable")

@@ -1,6 +1,6 @@
 """Which error belongs to which resource: statuses and codes as the error catalogue has them, written out again.
 
-Source: Ditto documentation and errors.md, section 3; the keys are paths in which ``*`` stands for one key and ``**``
+Source: Ditto documentation, page *basic-errors*; the keys are paths in which ``*`` stands for one key and ``**``
 for any number of them.
 """
 
@@ -75,12 +75,13 @@ ALWAYS_THERE: Final = (*CHANGED_ONLY, "entries/*/allowedAdditions", "imports")
 DEFAULTS: Final[dict[str, object]] = {
     "entries/*/importable": "implicit",
     "entries/*/namespaces": [],
-    "entries/*/allowedAdditions": ["subjects", "resources", "namespaces"],
+    "entries/*/allowedAdditions": [],
+    "entries/*/references": [],
     "imports": {},
     "imports/*/entries": [],
     "imports/*/transitiveImports": [],
 }
-"""What is read where nothing is stored."""
+"""What is read where nothing is stored; to delete it then changes nothing."""
 
 
 def codes_of(kind: str, path: Path) -> Codes | None:

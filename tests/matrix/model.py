@@ -1,7 +1,7 @@
 """What every caller must be answered, worked out from the documents alone.
 
 Permissions come from the slow model (``tests.unit.protocol.enforcement.slow_model``); nothing here calls the code
-under test. The rules are those of policies.md sections 3 to 5, http-api.md sections 5, 12 and 14 and errors.md.
+under test. The rules are those of Ditto's documentation, pages *basic-policy*, *httpapi-concepts* and *basic-errors*.
 """
 
 from __future__ import annotations
@@ -246,10 +246,18 @@ class _Question:
             raise self._unseen()
         if self.ask.resolved:
             document = resolved(document, self.world)
+            hidden = {label for label, source in imported_labels(document, self.world) if not self._sees(*source)}
+            kept = {label: each for label, each in document["entries"].items() if label not in hidden}
+            document = {**document, "entries": kept}
         shown = self.oracle.shown(self.ask.kind, self.ask.entity_id, document)
         self._check_condition()
         value = self._value(shown)
         return Expected(200, value=self._selected(value) if self.ask.fields else value)
+
+    def _sees(self, policy_id: str, label: str) -> bool:
+        """Whether the caller sees an entry in the policy that it is imported from."""
+        may = self.oracle.may("policy", policy_id, "READ")
+        return may is not None and may.partial(("entries", label))
 
     def _value(self, shown: Document) -> Any:  # noqa: ANN401 - JSON
         value = at(shown, self.ask.path)
@@ -328,11 +336,14 @@ class _Question:
 
     def _changed_policy(self, document: Document, *, there: bool) -> Expected:
         ask = self.ask
-        if (ask.verb == "delete" and not there) or self._orphaned(document):
+        if self._orphaned(document) or (ask.verb == "delete" and not there and self.codes.pattern not in DEFAULTS):
             return Expected(404, self._absence(document))
+        if ask.verb == "delete" and not there:
+            return Expected(204)
         if ask.path or ask.verb == "modify":
             self._check_sound(changed(document, ask), document)
-        if ask.verb == "delete" or there or self.codes.pattern in ALWAYS_THERE:
+        empty = self.codes.pattern == "entries/*/references" and not ask.value
+        if ask.verb == "delete" or there or empty or self.codes.pattern in ALWAYS_THERE:
             return Expected(204, events=1)
         return Expected(201, value=ask.value, events=1)
 
@@ -343,12 +354,19 @@ class _Question:
         for each in after["entries"].values():
             for reference in each.get("references", []):
                 if "import" in reference and reference["import"] not in after.get("imports", {}):
-                    raise Refused(409, "policies:import.referenceconflict")
+                    raise self._dangling("import", removed=self.ask.path[:1] == ("imports",))
                 if "import" not in reference and reference["entry"] not in after["entries"]:
-                    raise Refused(409, "policies:entry.referenceconflict")
+                    raise self._dangling("entry", removed=self.ask.path == ("entries", reference["entry"]))
         if not after.get("imports") and not owned(after):
             of_entry = len(self.ask.path) > 1 and self.ask.path[0] == "entries"
             raise Refused(403, f"policies:{'entry' if of_entry else 'policy'}.modificationinvalid")
+
+    @staticmethod
+    def _dangling(kind: str, *, removed: bool) -> Refused:
+        """A reference is left without its target: by taking that away, or by writing down a reference to nothing."""
+        return (
+            Refused(409, f"policies:{kind}.referenceconflict") if removed else Refused(400, f"policies:{kind}.invalid")
+        )
 
     def _may_import(self, imported: str, setting: Document) -> bool:
         may = self.oracle.may("policy", imported, "READ")
@@ -467,6 +485,15 @@ def owned(policy: Document) -> bool:
         if "WRITE" in named["revoke"]:
             taken |= set(each["subjects"])
     return bool(given - taken)
+
+
+def imported_labels(policy: Document, world: World) -> list[tuple[str, tuple[str, str]]]:
+    """The labels that imported entries have in a resolved view, and where each comes from."""
+    return [
+        (f"imported-{imported}-{label}", (imported, label))
+        for imported in policy.get("imports", {})
+        for label in world.policies[imported]["entries"]
+    ]
 
 
 def resolved(policy: Document, world: World) -> Document:

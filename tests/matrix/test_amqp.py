@@ -66,7 +66,16 @@ class Matrix:
         user_id = role.name if role.subjects else None
         properties = Basic.Properties(user_id=user_id, reply_to="answers")
         body = orjson.dumps(cell.envelope())
-        self._intake.deliver(Delivery(tag, False, "twinlog.commands", "device", properties, body))
+        self._intake.deliver(
+            Delivery(
+                tag=tag,
+                redelivered=False,
+                exchange="twinlog.commands",
+                routing_key="device",
+                properties=properties,
+                body=body,
+            )
+        )
         await self._desk.settlement(tag)
         answers, self._desk.answers = self._desk.answers, []
         if not answers:

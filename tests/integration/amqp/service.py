@@ -32,7 +32,7 @@ class Service:
 
 
 def new_publisher(url: str, store: EventStore) -> EventPublisher:
-    return EventPublisher(new_link(url, "events"), envelope_of=envelope_of, head=store.head, meters=new_meters())
+    return EventPublisher(new_link(url, "events"), envelope_of=envelope_of, meters=new_meters())
 
 
 @asynccontextmanager

@@ -223,3 +223,23 @@ def missing() -> Exception:
 
 def at(position: int) -> Callable[[Submission], Response]:
     return lambda submission: replace(done(submission), position=position)
+
+
+@pytest.mark.parametrize(
+    "topic",
+    [
+        "farm.one/pump/things/twin/commands/retrieve",
+        "_/_/things/twin/commands/retrieve",
+        "farm.one/pump/policies/commands/retrieve",
+        "farm.one/pump/policies/commands/delete",
+    ],
+)
+async def test_a_response_cannot_be_waited_for_no_time(amqp_url: str, topic: str) -> None:
+    commanding = ScriptedCommanding()
+    async with running(new_consumer(amqp_url, commanding)), open_field(amqp_url) as world:
+        answers = await world.queue("answers")
+        asked = {"topic": topic, "path": "/", "headers": {"timeout": "0"}, "value": {"thingIds": ["farm.one:pump"]}}
+        await world.send(orjson.dumps(asked), reply_to="answers")
+        message = read(await take(answers))
+    assert (message["status"], message["value"]["error"]) == (400, "header.invalid")
+    assert commanding.submissions == []

@@ -131,6 +131,21 @@ async def test_a_poison_message_lies_in_dead_letters_with_its_reason_while_the_q
     assert await left_in_queue(amqp_url) == 0
 
 
+async def test_a_message_that_is_no_envelope_is_answered_as_far_as_its_headers_can_be_read(amqp_url: str) -> None:
+    async with running(new_consumer(amqp_url, ScriptedCommanding())), field(amqp_url) as world:
+        answers = await world.queue("answers")
+        unknown = {"topic": "farm.one/p/policies/commands/merge", "path": "/", "headers": {"Correlation-Id": "mine"}}
+        await world.send(orjson.dumps(unknown), reply_to="answers", correlation_id="outside")
+        answer = await take(answers)
+        assert answer.correlation_id == "outside"
+        message = orjson.loads(answer.body)
+        assert (message["headers"]["correlation-id"], message["status"]) == ("mine", 400)
+        silent = {**unknown, "headers": {"response-required": False}}
+        await world.send(orjson.dumps(silent), reply_to="answers")
+        await world.send(envelope(), reply_to="answers", correlation_id="last")
+        assert (await take(answers)).correlation_id == "last"
+
+
 async def test_a_dead_letter_keeps_what_the_message_had_but_goes_nowhere_else(amqp_url: str) -> None:
     async with running(new_consumer(amqp_url, ScriptedCommanding())), field(amqp_url) as world:
         other = await world.queue("other")
@@ -200,7 +215,7 @@ async def test_no_more_than_the_prefetch_is_ever_taken(amqp_url: str) -> None:
         answered = 0
         while answered < 40:
             expected = min(answered + 5, 40)
-            await eventually(lambda: len(commanding.submissions) >= expected, "the window is filled")  # noqa: B023
+            await eventually(lambda: len(commanding.submissions) >= expected, "the window is filled")  # noqa: B023 - awaited in this turn of the loop
             await asyncio.sleep(0.01)
             assert len(commanding.submissions) == expected
             commanding.submissions[answered].succeed()

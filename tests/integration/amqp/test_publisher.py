@@ -33,7 +33,6 @@ def new_publisher(url: str, store: InMemoryEventStore, *, in_flight: int = 2_000
     return EventPublisher(
         new_link(url, "events"),
         envelope_of=envelope_of,
-        head=store.head,
         meters=new_meters(),
         in_flight=in_flight,
         save_seconds=0.0,
@@ -137,7 +136,7 @@ async def test_events_keep_their_order_per_entity_over_lost_connections(amqp_url
             for cut in range(5):
                 for number in range(100):
                     await append(store, number, stream=StreamName(f"thing:farm:{number % 3}"))
-                await eventually(lambda: turn.position > cut * 100 + 20, "some are published")  # noqa: B023
+                await eventually(lambda: turn.position > cut * 100 + 20, "some are published")  # noqa: B023 - awaited in this turn of the loop
                 line.cut()
             await eventually(lambda: turn.position == 500, "all are published")
         received = await take_all(queue, 500)

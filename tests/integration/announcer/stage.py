@@ -136,12 +136,12 @@ class Stage:
         return await self.reader.list()
 
     @asynccontextmanager
-    async def announcing(self) -> AsyncIterator[Announcer]:
+    async def announcing(self, *, claim_seconds: float = 2.0) -> AsyncIterator[Announcer]:
         """An announcer of this process; any number may run."""
         meters = Meters(Metrics())
         publisher = AnnouncementPublisher(new_link(self.url, "announcements"), confirm_seconds=5)
         announcer = Announcer(
-            claims=Claims(self.pool, uuid.uuid4().hex, seconds=2.0),
+            claims=Claims(self.pool, uuid.uuid4().hex, seconds=claim_seconds),
             reader=self.reader,
             recorder=Recorder(self.store, self.clock),
             publisher=publisher,

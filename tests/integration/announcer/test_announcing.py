@@ -97,10 +97,12 @@ async def recorded(service: Stage, what: str) -> None:
 
 
 async def service_is_told(service: Stage) -> None:
-    async def told_() -> bool:
-        return any(each.watch.told for each in await service.listed())
+    """An answer may be recorded before the confirm of what it answers, so both are awaited."""
 
-    await until(told_, "the answer is recorded")
+    async def told_() -> bool:
+        return any(each.watch.told and each.watch.published_at is not None for each in await service.listed())
+
+    await until(told_, "the answer and the confirm are recorded")
 
 
 @pytest.mark.parametrize("topic", ["things/live/acks/app:seen", "policies/acks/app:seen"])

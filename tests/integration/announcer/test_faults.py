@@ -7,13 +7,15 @@ import random
 from collections import defaultdict
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import orjson
 from aio_pika.abc import AbstractIncomingMessage, AbstractQueue
 
+from eventstore.events import RecordedEvent
 from protocol.json import JsonObject
-from tests.integration.amqp.harness import Field, background, field
+from tests.integration.amqp.harness import Field, background, field, take
 from tests.integration.announcer.process import announcer_process, at_work
 from tests.integration.announcer.stage import Clock, Stage, at, id_of, real_clock, stage, subject, until
 
@@ -27,6 +29,15 @@ async def bound(world: Field) -> AbstractQueue:
     return queue
 
 
+@dataclass(frozen=True, slots=True)
+class Told:
+    """An announcement: when it came, when it was sent as the sender says (to the second), and its id."""
+
+    came: datetime
+    sent: datetime
+    name: str
+
+
 class Heard:
     """Every announcement with the time at which it came."""
 
@@ -38,11 +49,13 @@ class Heard:
             async for message in messages:
                 self.messages.append((real_clock(), message, orjson.loads(message.body)["value"]))
 
-    def by_subject(self) -> dict[str, list[tuple[datetime, str]]]:
-        found: dict[str, list[tuple[datetime, str]]] = defaultdict(list)
-        for when, message, value in self.messages:
+    def by_subject(self) -> dict[str, list[Told]]:
+        found: dict[str, list[Told]] = defaultdict(list)
+        for came, message, value in self.messages:
+            assert message.timestamp is not None
+            told = Told(came, message.timestamp, id_of(message))
             for each in value["subjectIds"]:  # type: ignore[union-attr]  # as announced
-                found[str(each)].append((when, id_of(message)))
+                found[str(each)].append(told)
         return found
 
 
@@ -88,24 +101,46 @@ async def test_killed_announcers_lose_nothing_and_tell_nothing_early_or_after_th
         async with service.announcing():
             await until(lambda: all_gone(service, policies), "all are removed", within=30)
             await until(lambda: told_to(heard, len(due)), "all are told", within=30)
-        removed = await removals(service, policies)
+        removed, recorded = await removals(service, policies), await records(service, policies)
     for subject_id, messages in heard.by_subject().items():
-        assert len({name for _, name in messages}) == 1
-        assert min(when for when, _ in messages) >= due[subject_id] - timedelta(milliseconds=5)
-        if "early" in subject_id:
-            assert max(when for when, _ in messages) <= removed[subject_id] + timedelta(seconds=1)
+        assert len({each.name for each in messages}) == 1
+        assert min(each.came for each in messages) >= due[subject_id] - timedelta(milliseconds=5)
+        check_order(messages, removed[subject_id], recorded[subject_id], before="early" in subject_id)
+
+
+def check_order(
+    messages: Sequence[Told], removal: RecordedEvent, attempts: Sequence[RecordedEvent], *, before: bool
+) -> None:
+    """The log tells what came first, and no message was sent on the other side of the removal.
+
+    When a message arrives says nothing: that depends on what else the machine does.
+    """
+    announced, published = attempts[:2]
+    assert (announced.type, published.type) == ("announced", "published")
+    if before:
+        assert published.position < removal.position
+        assert max(each.sent for each in messages) <= removal.recorded_at
+    else:
+        assert removal.position < announced.position
+        assert min(each.sent for each in messages) >= removal.recorded_at.replace(microsecond=0)
 
 
 async def told_to(heard: Heard, count: int) -> bool:
     return len(heard.by_subject()) >= count
 
 
-async def removals(service: Stage, policies: Sequence[str]) -> dict[str, datetime]:
-    found: dict[str, datetime] = {}
+async def removals(service: Stage, policies: Sequence[str]) -> dict[str, RecordedEvent]:
+    """What removed each subject."""
+    events = [event for policy in policies for event in await service.events(f"policy:{policy}")]
+    return {event.path.rpartition("/")[2]: event for event in events if event.type == "deleted"}
+
+
+async def records(service: Stage, policies: Sequence[str]) -> dict[str, list[RecordedEvent]]:
+    """What the log says of each subject's announcement."""
+    found: dict[str, list[RecordedEvent]] = defaultdict(list)
     for policy in policies:
-        for event in await service.events(f"policy:{policy}"):
-            if event.type == "deleted":
-                found[event.path.rpartition("/")[2]] = event.recorded_at
+        for event in await service.events(f"announcement:{policy}"):
+            found[event.path.removeprefix("/")].append(event)
     return found
 
 
@@ -132,3 +167,22 @@ async def test_two_announcers_at_once_do_everything_once(database_url: str, amqp
             records = await one.events(f"announcement:{policy}")
             assert [event.type for event in records] == ["announced", "published"]
     assert len(heard.messages) == len(policies)
+
+
+async def test_who_stood_still_until_the_claim_was_over_publishes_nothing(database_url: str, amqp_url: str) -> None:
+    clock = Clock()
+    async with stage(database_url, amqp_url, clock=clock) as service, field(amqp_url) as world:
+        queue = await bound(world)
+        await service.create("farm.one:p", a=subject(at(600), beforeExpiry="1m"))
+        clock.set(545)
+
+        async def is_recorded() -> bool:
+            return bool(await service.events("announcement:farm.one:p"))
+
+        async with service.announcing(claim_seconds=0.0):
+            await until(is_recorded, "the attempt is recorded")
+        assert [event.type for event in await service.events("announcement:farm.one:p")] == ["announced"]
+        assert await world.waiting("heard") == 0
+        async with service.announcing():
+            await take(queue)
+        assert await world.waiting("heard") == 0

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
+from protocol.announcements.decide import Rules
+from protocol.json import JsonObject
 from services.embedded.processes import free_port
 from tests.integration.amqp.harness import field, take
 from tests.integration.announcer.stage import Clock, Stage, at, stage, subject, told, until
 from tests.integration.announcer.test_announcing import ack, correlation_id, gone, service_is_told
 from tests.integration.cli.program import Twinlog
 
-ACKS = {"labels": ["app:seen"], "timeout": "60s"}
+ACKS: JsonObject = {"labels": ["app:seen"], "timeout": "60s"}
 PENDING = ["farm.one:unanswered", "farm.two:quiet", "farm.one:later", "farm.two:idle"]
 OVER = ["farm.one:answered", "farm.two:removed"]
 
@@ -80,6 +83,24 @@ async def test_due_announced_acknowledged_and_removed_subjects_are_told(twinlog:
     assert (quiet["stage"], quiet["nextAt"], quiet["announceAt"]) == ("expiring", at(3_600), None)
     assert (idle["stage"], idle["nextAt"], idle["deleteAt"]) == ("idle", None, None)
     assert (removed["stage"], removed["outcome"], removed["goneAt"]) == ("ended", "removed", at(0))
+
+
+async def test_that_nobody_answered_is_told_also_after_the_removal(
+    twinlog: Twinlog, database_url: str, amqp_url: str
+) -> None:
+    clock, rules = Clock(), Rules(grace=timedelta(seconds=30))
+    async with stage(database_url, amqp_url, clock=clock, rules=rules) as service, service.announcing():
+        await service.create("farm.one:p", app=subject(at(600), beforeExpiry="1m", requestedAcks=ACKS))
+        for seconds, stages in ((600, {"published"}), (700, {"ended"})):
+            clock.set(seconds)
+
+            async def has_come(awaited: set[str] = stages) -> bool:
+                return {each.watch.stage for each in await service.listed()} == awaited
+
+            await until(has_come, f"the subject is {stages}")
+    (line,) = (await twinlog("deadlines", "--json")).lines
+    assert (line["outcome"], line["attempts"], line["goneAt"]) == ("expired", 1, at(700))
+    assert (line["acknowledged"], line["missing"]) == ([], ["app:seen"])
 
 
 async def test_what_is_over_and_what_is_elsewhere_can_be_left_out(twinlog: Twinlog, told_of: Stage) -> None:

@@ -204,7 +204,7 @@ async def test_the_history_of_a_thing_is_every_change(twinlog: Twinlog, fill: Fi
     [
         *(("serve",), ("migrate",), ("rebuild",), ("status",), ("events", "list"), ("events", "tail")),
         *(("events", "replay"), ("thing", "show"), ("thing", "history"), ("search-index", "set"), ("deadlines",)),
-        *(("policy", "explain"), ("search",), ("aggregate",), ("search-index", "show"), ("search-index", "reset")),
+        *(("policy", "explain"), ("search-index", "show"), ("search-index", "reset")),
     ],
 )
 async def test_every_command_has_help_with_its_exit_codes(twinlog: Twinlog, command: tuple[str, ...]) -> None:
@@ -214,12 +214,17 @@ async def test_every_command_has_help_with_its_exit_codes(twinlog: Twinlog, comm
     assert "TWINLOG_DATABASE_URL" in told.text
 
 
-@pytest.mark.parametrize("command", ["settings", "demo"])
-async def test_what_looks_for_no_server_has_help_with_its_exit_codes_alone(twinlog: Twinlog, command: str) -> None:
+@pytest.mark.parametrize(
+    ("command", "looks_for"), [("settings", None), ("demo", None), ("search", "service"), ("aggregate", "service")]
+)
+async def test_what_looks_for_no_database_has_help_with_its_exit_codes_and_says_so(
+    twinlog: Twinlog, command: str, looks_for: str | None
+) -> None:
     told = await twinlog(command, "--help")
     assert told.code == 0
     assert "Exit codes" in told.text
     assert "Finds the database" not in told.text
+    assert ("Asks the service" in told.text) == (looks_for == "service")
 
 
 async def test_the_help_of_an_option_names_the_variable_behind_it(twinlog: Twinlog) -> None:

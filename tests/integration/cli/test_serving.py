@@ -118,6 +118,7 @@ async def test_rebuild_swaps_an_equal_read_model_in_while_the_service_runs(twinl
                 ended = await twinlog("rebuild", projection, *options)
                 assert ended.code == 0, ended.err
                 assert "40 events replayed" in ended.text
+                assert ("row for row" in ended.text) == bool(options)
         assert await put(twinlog, "farm.one:0/attributes/n", 5) == 204
         shown = await twinlog("thing", "show", "farm.one:0")
     assert orjson.loads(shown.out)["attributes"] == {"n": 5}

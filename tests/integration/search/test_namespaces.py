@@ -37,7 +37,7 @@ async def client(database_url: str, home: Path) -> AsyncIterator[Client]:
         yield Client(session, application.http_url)
 
 
-async def index(client: Client, method: str = "GET", path: str = INDEX, **more: Any) -> dict[str, Any]:  # noqa: ANN401
+async def index(client: Client, method: str = "GET", path: str = INDEX, **more: Any) -> dict[str, Any]:  # noqa: ANN401 - JSON
     status, body, _ = await client(method, path, "devops", **more)
     assert status == 200, body
     assert isinstance(body, dict)

@@ -82,6 +82,7 @@ def test_the_minimal_patch_does_the_same_and_is_nothing_when_nothing_changes(
         ({"a": 5}, {"a": {}}, {"a": {}}),
         ({"x1": 1}, {"{{ ~y.*~ }}": None}, MISSING),
         ({"x1": 1}, {"{{ ~x.*~ }}": None}, {"{{ ~x.*~ }}": None}),
+        ({"x1": 1, "x2": 2}, {"{{ ~x.*~ }}": None, "x1": 1}, {"{{ ~x.*~ }}": None, "x1": 1}),
         (1, 1, MISSING),
         (MISSING, 1, 1),
     ],
@@ -162,3 +163,10 @@ def test_the_leaves_are_all_places_that_need_permission() -> None:
     assert list(merge_patch.leaves(5)) == [()]
     assert list(merge_patch.leaves({})) == [()]
     assert list(merge_patch.leaves({"{{ ~x~ }}": None})) == [()]
+
+
+def test_an_object_that_replaces_something_else_is_one_leaf() -> None:
+    patch: JsonObject = {"a": {"b": {"c": 1}}}
+    assert list(merge_patch.leaves(patch, {"a": 5})) == [("a",)]
+    assert list(merge_patch.leaves(patch, {"a": {"b": [1]}})) == [("a", "b")]
+    assert list(merge_patch.leaves(patch, {"a": None})) == list(merge_patch.leaves(patch, {})) == [("a", "b", "c")]

@@ -36,6 +36,23 @@ def test_the_announcement_is_brought_forward_by_chance_within_the_interval() -> 
     assert 2_700 <= life.times()[0] <= 3_000
 
 
+@pytest.mark.parametrize(
+    "asked", [{"beforeExpiry": "999999999h"}, {"beforeExpiry": "1s", "randomizationInterval": "2000000y"}]
+)
+def test_a_moment_before_all_time_is_at_once(asked: JsonObject) -> None:
+    life = with_subject(subject(3_600, **asked))
+    life.until(1)
+    assert life.times()[:1] == [1]
+
+
+def test_a_grace_beyond_all_time_never_ends() -> None:
+    forever = {**subject(beforeExpiry="80000000h", requestedAcks=ACKS), "expiry": "9999-12-31T23:00:00Z"}
+    life = with_subject(forever)
+    life.until(60)
+    assert len(life.told) > 1
+    assert life.subjects() == [APP]
+
+
 def test_without_expiry_nothing_is_announced_before_the_removal() -> None:
     life = with_subject(subject(None, beforeExpiry="10m"))
     life.until(100)

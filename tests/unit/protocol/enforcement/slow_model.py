@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from protocol.json import JsonValue
 
 Document = dict[str, Any]
+ADDITIONS = {"subjects", "resources", "namespaces"}
 Path = tuple[str, ...]
 
 
@@ -51,55 +52,61 @@ def keys_of(kind: str, path: str) -> Path:
 
 def expanded(policy: Document, others: dict[str, Document]) -> Iterator[Document]:
     """Own entries with their references, then imported ones; resources become lists, since keys may repeat."""
-    for entry in policy["entries"].values():
-        yield _with_references(entry, policy, others)
+    yield from (entry for _, entry in _resolved(policy, others, seen=(), whitelist=None))
+
+
+def _resolved(
+    policy: Document, others: dict[str, Document], *, seen: tuple[str, ...], whitelist: list[str] | None
+) -> list[tuple[str, Document]]:
+    """Entries by label as they count in a policy that may import, of its own imports, only those in the list."""
+    above = (*seen, policy["policyId"])
+    imported: list[tuple[str, str, Document]] = []
     for name, setting in policy.get("imports", {}).items():
-        other = others.get(name)
-        if other is None:
+        if name not in others or name in above or (whitelist is not None and name not in whitelist):
             continue
-        for label, entry in other["entries"].items():
+        further = setting.get("transitiveImports", [])
+        for label, entry in _resolved(others[name], others, seen=above, whitelist=further):
             if _taken(label, entry, setting):
-                yield _with_references(entry, other, others)
-        for further in setting.get("transitiveImports", []):
-            if further in other.get("imports", {}) and further in others:
-                for label, entry in others[further]["entries"].items():
-                    taken = entry.get("importable", "implicit") == "implicit"
-                    if taken and _taken(label, entry, other["imports"][further]):
-                        yield _with_references(entry, others[further], others)
+                imported.append((name, label, entry))
+    own = [(label, _with_references(entry, policy, imported)) for label, entry in policy["entries"].items()]
+    return own + [(f"imported-{name}-{label}", entry) for name, label, entry in imported]
 
 
-def _with_references(entry: Document, policy: Document, others: dict[str, Document]) -> Document:
-    templates = list(_templates(entry, policy, others))
-    own = {"subjects", "resources", "namespaces"}
-    for template in templates:
-        own &= set(template.get("allowedAdditions", ["subjects", "resources", "namespaces"]))
+def _with_references(entry: Document, policy: Document, imported: list[tuple[str, str, Document]]) -> Document:
+    templates = [_listed(each) for each in _templates(entry, policy, imported)]
+    own = ADDITIONS.intersection(*(template["allowedAdditions"] for template in templates))
+    entry = _listed(entry)
     subjects: dict[str, Any] = {}
-    resources: list[Any] = []
-    namespaces: list[str] = []
-    for part in templates:
+    for part in [*templates, *([entry] if "subjects" in own else [])]:
         subjects |= part["subjects"]
-        resources += part["resources"].items()
-        namespaces += part.get("namespaces", [])
-    if "subjects" in own:
-        subjects |= entry["subjects"]
-    if "resources" in own:
-        resources += entry["resources"].items()
-    if "namespaces" in own:
-        namespaces += entry.get("namespaces", [])
-    return {"subjects": subjects, "resources": resources, "namespaces": namespaces}
+    parts = {
+        kind: [item for part in [*templates, *([entry] if kind in own else [])] for item in part[kind]]
+        for kind in ("resources", "namespaces")
+    }
+    return {**entry, **parts, "subjects": subjects, "allowedAdditions": own & entry["allowedAdditions"]}
 
 
-def _templates(entry: Document, policy: Document, others: dict[str, Document]) -> Iterator[Document]:
+def _listed(entry: Document) -> Document:
+    """The entry, written down or resolved, with its resources as a list and every part there."""
+    resources = entry["resources"]
+    return {
+        "subjects": entry["subjects"],
+        "resources": [*resources.items()] if isinstance(resources, dict) else resources,
+        "namespaces": entry.get("namespaces", []),
+        "allowedAdditions": set(entry.get("allowedAdditions", ADDITIONS)),
+        "importable": entry.get("importable", "implicit"),
+    }
+
+
+def _templates(entry: Document, policy: Document, imported: list[tuple[str, str, Document]]) -> Iterator[Document]:
     for reference in entry.get("references", []):
         label, home = reference["entry"], reference.get("import")
-        if home is None:
-            template = policy["entries"].get(label)
-            if template is not None and template.get("importable") != "never":
-                yield template
-        elif home in policy.get("imports", {}) and home in others:
-            template = others[home]["entries"].get(label)
-            if template is not None and _taken(label, template, policy["imports"][home]):
-                yield template
+        if home is not None:
+            yield from (each for name, known, each in imported if (name, known) == (home, label))
+            continue
+        template = policy["entries"].get(label)
+        if template is not None and template.get("importable") != "never":
+            yield template
 
 
 def _taken(label: str, entry: Document, setting: Document) -> bool:

@@ -20,7 +20,7 @@ USER = entry(
 )
 WHOLE: JsonObject = {
     "imports": {str(BASE): {"entries": ["reader"], "transitiveImports": []}},
-    **owned(user=USER),
+    **owned(user=USER, other=entry(ALICE)),
 }
 IMPORTED: JsonObject = owned(reader=entry(BOB, importable="explicit"))
 KNOWN = given(WHOLE).beside(IMPORTED)
@@ -35,7 +35,7 @@ CASES: list[tuple[str, JsonValue, str]] = [
     ("/entries/user/importable", "never", "policies:entry.notfound"),
     ("/entries/user/namespaces", ["a.b.*"], "policies:entry.notfound"),
     ("/entries/user/allowedAdditions", [], "policies:entry.notfound"),
-    ("/entries/user/references", [], "policies:entry.notfound"),
+    ("/entries/user/references", [{"entry": "other"}], "policies:entry.notfound"),
     ("/imports", {}, "policies:imports.notfound"),
     (f"/imports/{BASE}", {}, "policies:import.notfound"),
     (f"/imports/{BASE}/entries", [], "policies:import.notfound"),
@@ -45,7 +45,11 @@ UNDELETABLE = {"entries", "subjects", "resources", "importable", "namespaces", "
 DEFAULTS: dict[str, JsonValue] = {
     "importable": "implicit",
     "namespaces": [],
-    "allowedAdditions": ["subjects", "resources", "namespaces"],
+    "allowedAdditions": [],
+    "references": [],
+    "imports": {},
+    "entries": [],
+    "transitiveImports": [],
 }
 
 
@@ -75,18 +79,41 @@ def test_what_is_there_is_read_changed_and_deleted(path: str, value: JsonValue, 
 @pytest.mark.parametrize(("path", "value", "missing"), CASES)
 def test_what_is_missing_is_created_and_cannot_be_read_or_deleted(path: str, value: JsonValue, missing: str) -> None:
     pointer = parse_policy_path(path)
-    here = given({"imports": {str(BASE): {}}, **owned(user={})}).beside(IMPORTED)
+    here = given({"imports": {str(BASE): {}}, **owned(user={}, other=entry(ALICE))}).beside(IMPORTED)
     if pointer[0] == "imports" and len(pointer) < 3:
         here = given(owned()).beside(IMPORTED)
     if path in ("/entries/user", "/entries"):
         here = given(owned())
-    fresh = pointer[-1] in {"user", BOB, BASE, "thing:/features/a", "references"} or pointer[-1].startswith("thing:")
-    here.when("modify", path, value).then("created" if fresh else "modified", 201 if fresh else 204, *[value] * fresh)
+    fresh = pointer[-1] in {"user", BOB, BASE, "thing:/features/a"}
+    if pointer[-1] == "references":
+        here.when("modify", path, value).then("modified", 201, value)
+    else:
+        here.when("modify", path, value).then(
+            "created" if fresh else "modified", 201 if fresh else 204, *[value] * fresh
+        )
     if fresh:
         here.when("retrieve", path).refused(missing, 404)
         here.when("delete", path).refused(missing, 404)
-    elif pointer[-1] in DEFAULTS:
+    elif pointer[-1] in DEFAULTS and path != "/entries":
         here.when("retrieve", path).then(None, 200, DEFAULTS[pointer[-1]])
+
+
+@pytest.mark.parametrize("path", ["/entries/user/allowedAdditions", "/entries/user/references", "/imports"])
+def test_to_delete_a_part_that_is_not_there_changes_nothing(path: str) -> None:
+    given(owned(user=entry(BOB))).when("delete", path).then(None, 204)
+    given().when("delete", path).refused("policies:policy.notfound", 404)
+    if path != "/imports":
+        given(owned()).when("delete", path).refused("policies:entry.notfound", 404)
+
+
+def test_references_are_created_by_the_first_of_them() -> None:
+    path = "/entries/user/references"
+    references: JsonValue = [{"entry": "owner"}]
+    without: tuple[JsonObject, ...] = ({}, {"references": []})
+    for before in without:
+        here = given(owned(user=entry(BOB, more=before)))
+        here.when("modify", path, references).then("modified", 201, references)
+        here.when("modify", path, []).then("modified", 204)
 
 
 @pytest.mark.parametrize(("path", "value", "missing"), CASES)

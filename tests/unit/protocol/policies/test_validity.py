@@ -6,6 +6,7 @@ import pytest
 
 from protocol.context import Limits
 from protocol.json import JsonObject, JsonValue
+from protocol.pointers import resolve
 from tests.unit.protocol.policies.scenario import ALICE, BASE, BOB, P1, entry, given, owned, rights
 
 LATER = "2026-06-01T10:00:01Z"
@@ -29,6 +30,31 @@ def test_a_permanent_owner_is_needed(broken: JsonObject) -> None:
     given().when("create", "/", broken).refused("policies:policy.modificationinvalid", 403)
     given(owned()).when("modify", "/", broken).refused("policies:policy.modificationinvalid", 403)
     given(owned()).when("modify", "/entries", broken["entries"]).refused("policies:policy.modificationinvalid", 403)
+
+
+def role_of(*subjects: str, **role: JsonValue) -> JsonObject:
+    """A policy whose members get what their role grants by a reference to it."""
+    role_entry = entry(more={"resources": {"policy:/": rights("READ", "WRITE")}, **role})
+    return {"entries": {"role": role_entry, "members": entry(*subjects, more={"references": [{"entry": "role"}]})}}
+
+
+def test_an_owner_may_get_his_rights_by_a_reference() -> None:
+    stored: JsonObject = {"policyId": P1, **role_of(ALICE)}
+    given().when("create", "/", role_of(ALICE)).then("created", 201, stored)
+    here = given(role_of(ALICE))
+    here.when("modify", "/entries", role_of(BOB)["entries"]).then("modified", 204)
+    for verb, path, value in (
+        ("modify", "/entries/members/subjects", {}),
+        ("modify", "/entries/members/references", []),
+        ("delete", "/entries/members/references", None),
+        ("modify", "/entries/role/resources", {}),
+        ("modify", "/entries/role/allowedAdditions", []),
+    ):
+        here.when(verb, path, value).refused("policies:entry.modificationinvalid", 403)  # type: ignore[arg-type]
+
+
+def test_a_reference_that_leaves_out_ones_own_subjects_makes_no_owner() -> None:
+    given().when("create", "/", role_of(ALICE, allowedAdditions=[])).refused("policies:policy.modificationinvalid", 403)
 
 
 def test_a_change_of_an_entry_may_not_take_the_last_owner() -> None:
@@ -93,7 +119,10 @@ def test_imported_rights_count_for_the_creator() -> None:
             {"type": "t", "announcement": {"whenDeleted": "yes"}},
             "policies:subjectannouncement.invalid",
         ),
-        ("/entries/x/resources/device:/", rights("READ"), "json.key.invalid"),
+        ("/entries/x/resources/device:/", rights("READ"), "policies:entry.invalid"),
+        ("/entries/x/resources/thing", rights("READ"), "policies:entry.invalid"),
+        ("/entries/x/resources/thing:/a/", rights("READ"), "policies:entry.invalid"),
+        ("/entries/x/resources/thing:/a//b", rights("READ"), "json.pointer.invalid"),
         ("/entries/x/resources/thing:/", {"grant": []}, "json.field.missing"),
         ("/entries/x/resources/thing:/", rights("FLY"), "json.format.invalid"),
         ("/entries/x/importable", "maybe", "policies:entry.invalid"),
@@ -108,11 +137,59 @@ def test_imported_rights_count_for_the_creator() -> None:
         ("/imports", {"nonsense": {}}, "policies:id.invalid"),
         ("/imports/farm.one:p1", {}, "policies:import.invalid"),
         ("/imports/farm.base:common", 1, "policies:import.invalid"),
+        ("/imports/farm.base:common", None, "policies:import.invalid"),
+        ("/imports", {"farm.base:common": None}, "policies:import.invalid"),
+        ("/imports/farm.base:common", {"entries": ["a/b"]}, "policies:entry.invalid"),
+        ("/imports/farm.base:common", {"entries": ["imported-x"]}, "policies:label.invalid"),
+        ("/entries/x/references", [{"entry": "owner", "import": None}], "json.format.invalid"),
+        ("/", {"policyId": None, **owned()}, "policies:id.notsettable"),
+        ("/", {"policyId": 1, **owned()}, "policies:id.notsettable"),
+        ("/", {"policyId": "nonsense", **owned()}, "policies:id.notsettable"),
     ],
 )
 def test_bad_parts_are_refused_with_their_own_error(path: str, value: JsonValue, code: str) -> None:
     here = given(owned(x=entry(), never=entry(importable="never"))).beside(owned())
     here.when("modify", path, value).refused(code, 400)
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "told"),
+    [
+        ("/", {"entries": {"owner": {"subjects": {"a:b": 1}}}}, "'/entries/owner/subjects/a:b'"),
+        ("/entries/x", {"subjects": {"a:b": {}}}, "'type' is missing in the subject at '/entries/x/subjects/a:b'"),
+        ("/entries/x", {"subjects": []}, "'/entries/x/subjects'"),
+        ("/entries/x/subjects/a:b", {"type": 1}, "'/entries/x/subjects/a:b/type'"),
+        ("/entries/x", {"resources": {"thing:/": {"grant": []}}}, "'/entries/x/resources/thing:/'"),
+        ("/entries/x/resources", {"thing:/": rights("FLY")}, "'grant' of '/entries/x/resources/thing:/'"),
+        ("/entries/x", {"importable": "no"}, "'/entries/x/importable' must be one of implicit, explicit, never"),
+        ("/entries", {"x": {"namespaces": "a"}}, "'/entries/x/namespaces' must be a JSON array"),
+        ("/imports", {str(BASE): {"transitiveImports": [1]}}, f"'/imports/{BASE}/transitiveImports'"),
+    ],
+)
+def test_a_refusal_tells_where_the_mistake_is(path: str, value: JsonValue, told: str) -> None:
+    error = given(owned(x=entry())).beside(owned()).when("modify", path, value).error
+    assert error is not None
+    assert told in error.message
+
+
+def test_lists_hold_everything_once() -> None:
+    here = given({"imports": {str(BASE): {}}, **owned()}).beside(owned())
+    state = here.when("modify", "/entries/owner/namespaces", ["a.b", "a.*", "a.b"]).then("modified", 204)
+    assert state is not None
+    assert resolve(state.document, ("entries", "owner", "namespaces")) == ["a.b", "a.*"]
+    state = here.when("modify", f"/imports/{BASE}/entries", ["x", "y", "x"]).then("modified", 204)
+    assert state is not None
+    assert resolve(state.document, ("imports", BASE, "entries")) == ["x", "y"]
+
+
+def test_resource_keys_are_kept_in_one_form() -> None:
+    nested = "policy:/entries/owner/resources/policy:/"
+    written: JsonObject = {key: rights("READ") for key in ("thing:", "thing:a/", "message:/inbox", nested)}
+    state = given(owned(user=entry())).when("modify", "/entries/user/resources", written).then("modified", 204)
+    assert state is not None
+    kept = resolve(state.document, ("entries", "user", "resources"))
+    assert isinstance(kept, dict)
+    assert list(kept) == ["thing:/", "thing:/a", "message:/inbox", nested]
 
 
 def test_sizes_and_counts_are_limited() -> None:
@@ -141,6 +218,56 @@ def test_what_others_refer_to_cannot_go() -> None:
         "policies:import.invalid", 400
     )
     here.when("delete", "/entries/user").then("deleted", 204)
+
+
+def test_who_takes_a_target_away_is_told_of_the_conflict_and_who_leaves_it_out_that_a_reference_leads_nowhere() -> None:
+    user = entry(more={"references": [{"entry": "template"}]})
+    here = given(owned(template=entry(), user=user))
+    here.when("modify", "/entries/template/importable", "never").refused("policies:entry.referenceconflict", 409)
+    here.when("modify", "/entries/template", entry(importable="never")).refused("policies:entry.invalid", 400)
+    here.when("modify", "/entries", owned(user=user)["entries"]).refused("policies:entry.invalid", 400)
+    here.when("modify", "/", owned(user=user)).refused("policies:entry.invalid", 400)
+    lent = entry(more={"references": [{"entry": "reader", "import": str(BASE)}]})
+    importing = given({"imports": {str(BASE): {}}, **owned(user=lent)}).beside(owned(reader=entry()))
+    importing.when("modify", "/imports", {}).refused("policies:import.referenceconflict", 409)
+    importing.when("modify", "/", owned(user=lent)).refused("policies:import.invalid", 400)
+
+
+def test_a_refused_removal_names_who_refers_to_it() -> None:
+    user = entry(more={"references": [{"entry": "template"}]})
+    error = given(owned(template=entry(), user=user)).when("delete", "/entries/template").error
+    assert error is not None
+    assert error.message.endswith("'template' of the policy 'farm.one:p1' is referred to by the entry 'user'.")
+
+
+def test_who_refers_into_an_import_must_be_able_to_read_what_is_there() -> None:
+    user = entry(more={"references": [{"entry": "reader", "import": str(BASE)}]})
+    imports: JsonObject = {"imports": {str(BASE): {}}}
+    blind = given({**imports, **owned()}).beside(owned(BOB, reader=entry()))
+    changes: dict[str, JsonValue] = {
+        "/entries/user": user,
+        "/entries/owner/references": [{"entry": "none", "import": str(BASE)}],
+        "/": {**imports, **owned(user=user)},
+    }
+    for path, value in changes.items():
+        blind.when("modify", path, value).refused("policies:policy.notfound", 404)
+    gone = given({**imports, **owned()})
+    gone.when("modify", "/entries/user", user).refused("policies:policy.notfound", 404)
+    others = given({**imports, **owned(user=user)}).beside(owned(BOB, reader=entry()))
+    others.when("modify", "/entries/user", {**user, "subjects": {BOB: {"type": "t"}}}).then("modified", 204)
+
+
+def test_a_policy_cannot_import_itself_by_way_of_another() -> None:
+    here = given({"imports": {str(BASE): {}}, **owned()}).beside(owned())
+    around: JsonObject = {"transitiveImports": [str(P1)]}
+    changes: dict[str, JsonValue] = {
+        f"/imports/{BASE}/transitiveImports": [str(P1)],
+        f"/imports/{BASE}": around,
+        "/imports": {str(BASE): around},
+        "/": {"imports": {str(BASE): around}, **owned()},
+    }
+    for path, value in changes.items():
+        here.when("modify", path, value).refused("policies:import.invalid", 400)
 
 
 def test_who_imports_must_be_able_to_read_what_is_taken() -> None:

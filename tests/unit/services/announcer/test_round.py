@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from itertools import count
 
 from eventstore.events import StreamName
 from protocol.announcements.decide import Moment, Remove, Rules, Step
@@ -22,7 +24,7 @@ def round_of(**policies: list[Watch]) -> Round:
         StreamName(f"policy:farm.one:{name}"): Watching(watches={each.watch_id: each for each in watches})
         for name, watches in policies.items()
     }
-    return Round(watched=watched, releases={})
+    return Round(watched=watched, releases={}, until=0.0)
 
 
 def names(found: dict[StreamName, list[Step]]) -> dict[str, list[str]]:
@@ -38,6 +40,14 @@ def names(found: dict[StreamName, list[Step]]) -> dict[str, list[str]]:
 def test_no_more_is_done_at_a_time_than_was_asked_for() -> None:
     found = round_of(a=[watch("a1"), watch("a2")], b=[watch("b1"), watch("b2")], c=[watch("c1")]).due(MOMENT, 3)
     assert names(found) == {"a": ["a1", "a2"], "b": ["b1"]}
+
+
+def test_what_has_to_wait_costs_nothing_yet() -> None:
+    ids = map(str, count())
+    moment = replace(MOMENT, new_id=lambda: next(ids))
+    found = round_of(a=[watch(f"a{number}", "waiting") for number in range(9)]).due(moment, 2)
+    assert names(found) == {"a": ["a0", "a1"]}
+    assert next(ids) == "2"
 
 
 def test_what_is_not_due_is_left_alone() -> None:

@@ -4,7 +4,7 @@ import sys
 import pytest
 
 from services.cli.app import COMMANDS
-from services.cli.deferred import load_command
+from services.cli.deferred import load_command, unwrapped
 
 HELP = """
 import sys
@@ -29,3 +29,20 @@ def test_the_list_of_commands_is_shown_without_loading_what_they_work_with() -> 
     assert all(f" {name} " in shown.stdout for name in COMMANDS)
     assert "services.cli.deferred" in loaded
     assert {"aiohttp", "aiormq", "alembic", "asyncpg", "pydantic", "sqlalchemy", "uvloop"}.isdisjoint(loaded)
+
+
+def test_paragraphs_of_a_docstring_are_wrapped_by_the_terminal_and_examples_stay_lines() -> None:
+    text = """Do this.
+
+    It is written over
+    two lines.
+
+    Examples:
+      twinlog do
+
+      twinlog do --more
+    """
+    assert unwrapped(text).splitlines() == [
+        *("Do this.", "", "It is written over two lines.", "", "Examples:"),
+        *("  twinlog do", "", "  twinlog do --more"),
+    ]

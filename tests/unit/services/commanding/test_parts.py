@@ -10,12 +10,17 @@ from datetime import UTC, datetime
 import pytest
 
 from eventstore.events import RecordedEvent, StreamName
+from protocol.identifiers import ThingId
 from protocol.json import JsonObject
+from protocol.signals import Command, Response
+from services.commanding.errors import Overloaded
 from services.commanding.lane import Lane
+from services.commanding.ledger import Ledger
+from services.commanding.pending import Pending
 from services.commanding.remembered import RememberedCommands
 from services.commanding.states import NO_EPOCH, WEIGHED_EVERY, StateCache
 from services.metrics import Metrics
-from tests.unit.services.commanding.stage import until
+from tests.unit.services.commanding.stage import ALICE, until
 
 A, B, C = (StreamName(f"thing:farm:{name}") for name in "abc")
 
@@ -55,6 +60,32 @@ def test_states_are_bounded_by_bytes_also_when_one_grows() -> None:
     assert (cache.get(A), len(cache)) == (None, 1)
     cache.clear()
     assert (len(cache), cache.weight) == (0, 0)
+
+
+async def test_what_was_taken_behind_a_failed_command_is_cut_off_until_its_submitter_has_heard() -> None:
+    ledger = Ledger(metrics=Metrics(), time=asyncio.get_running_loop().time)
+    first, behind, aside = entered(ledger, A), entered(ledger, A), entered(ledger, B)
+    ledger.fail(first, Overloaded(1))
+    late = entered(ledger, A)
+    assert [ledger.is_cut_off(each) for each in (behind, late, aside)] == [True, True, False]
+    await asyncio.sleep(0)
+    again = entered(ledger, A)
+    assert [ledger.is_cut_off(each) for each in (behind, late, again)] == [True, True, False]
+    for each in (behind, late, again, aside):
+        ledger.fail(each, Overloaded(1))
+        assert isinstance(each.future.exception(), Overloaded)
+    assert isinstance(first.future.exception(), Overloaded)
+    await asyncio.sleep(0)
+    assert not ledger.is_cut_off(entered(ledger, A))
+
+
+def entered(ledger: Ledger, stream: StreamName) -> Pending:
+    future: asyncio.Future[Response] = asyncio.get_running_loop().create_future()
+    command = Command(entity_id=ThingId(stream.removeprefix("thing:")), verb="delete", path=())
+    pending = Pending(command, ALICE, None, "amqp", stream, future, 0.0)
+    pending.ordered = True
+    ledger.enter(pending, changing=True)
+    return pending
 
 
 def test_a_state_larger_than_the_cache_is_not_kept() -> None:

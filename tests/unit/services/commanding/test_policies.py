@@ -115,7 +115,7 @@ async def test_a_command_that_a_policy_change_overtakes_is_judged_again() -> Non
 
 async def test_imports_take_effect_and_change_without_an_event_on_the_importer() -> None:
     stage = Stage()
-    base = policy("create", "/", {"entries": {**OWNED["entries"], "user": READER}}, policy_id="farm:base")  # type: ignore[dict-item]
+    base = policy("create", "/", {"entries": {**OWNED["entries"], "user": READER}}, policy_id="farm:base")  # type: ignore[dict-item]  # an object of ours
     async with stage.service() as here, stage.service() as there:
         await here.execute(base, ALICE)
         await here.execute(policy("create", "/", {**OWNED, "imports": {"farm:base": {}}}), ALICE)
@@ -131,10 +131,67 @@ async def test_imports_take_effect_and_change_without_an_event_on_the_importer()
     assert len(stage.store.events("policy:farm:shared")) == 1
 
 
+async def test_a_role_comes_down_through_a_policy_between_as_in_the_documentation() -> None:
+    """The fleet of Ditto's page *basic-policy*: a template, a region with its drivers, and a truck with one more."""
+    keeper = {
+        **entry("test:alice", {"thing:/": ["READ", "WRITE"], "policy:/": ["READ", "WRITE"]}),
+        "importable": "never",
+    }
+    role = entry("test:nobody", {"thing:/attributes/open": ["READ"]}, allowedAdditions=["subjects"])
+    west: JsonObject = {
+        "subjects": {"test:west": {"type": "t"}},
+        "references": [{"import": "farm:roles", "entry": "role"}],
+    }
+    truck = entry("test:bob", {"thing:/": ["WRITE"]}, references=[{"import": "farm:west", "entry": "driver"}])
+    through: JsonObject = {"farm:west": {"transitiveImports": ["farm:roles"]}}
+    documents: dict[str, JsonValue] = {
+        "farm:roles": {"entries": {"keeper": keeper, "role": role}},
+        "farm:west": {"entries": {"keeper": keeper, "driver": west}, "imports": {"farm:roles": {}}},
+        SHARED: {"entries": {"keeper": keeper, "driver": truck}, "imports": through},
+    }
+    stage = Stage()
+    async with stage.service() as service:
+        for policy_id, document in documents.items():
+            await service.execute(policy("create", "/", document, policy_id=policy_id), ALICE)
+        await service.execute(create(policyId=SHARED, attributes={"open": 1, "closed": 2}), ALICE)
+        assert (await service.execute(get(), BOB)).value == {"thingId": PUMP, "attributes": {"open": 1}}
+        assert await status(service, put("open", 2), BOB) == "things:attribute.notmodifiable"
+        shut = policy("modify", "/imports/farm:west/transitiveImports", [])
+        assert await status(service, shut) == 204
+        assert await status(service, get(), BOB) == "things:thing.notfound"
+        assert await status(service, put("open", 2), BOB) == 204
+
+
+async def test_the_resolved_view_shows_of_what_is_imported_only_what_the_caller_may_read_there() -> None:
+    """Alice imported what she may read; Bob reads the importing policy, and of the source what a third one grants."""
+    guest = entry("test:bob", {"policy:/": ["READ"]})
+    glimpse = entry("test:bob", {"policy:/entries/open/subjects": ["READ"]})
+    stage = Stage()
+    async with stage.service() as service:
+        documents: dict[str, JsonValue] = {
+            "farm:third": {"entries": {**OWNED["entries"], "glimpse": glimpse}},  # type: ignore[dict-item]
+            "farm:base": {"entries": {**OWNED["entries"], "open": READER}, "imports": {"farm:third": {}}},  # type: ignore[dict-item]
+            SHARED: {"entries": {**OWNED["entries"], "guest": guest}, "imports": {"farm:base": {}}},  # type: ignore[dict-item]
+        }
+        for policy_id, document in documents.items():
+            await service.execute(policy("create", "/", document, policy_id=policy_id), ALICE)
+        view = policy("retrieve", "/entries", policy_view="resolved")
+        all_of_it = (await service.execute(view, ALICE)).value
+        assert isinstance(all_of_it, dict)
+        assert set(all_of_it) == {"owner", "guest", "imported-farm:base-owner", "imported-farm:base-open"}
+        seen = (await service.execute(view, BOB)).value
+        assert isinstance(seen, dict)
+        assert set(seen) == {"owner", "guest", "imported-farm:base-open"}
+        await service.execute(policy("delete", "/entries/glimpse", policy_id="farm:third"), ALICE)
+        left = (await service.execute(view, BOB)).value
+        assert isinstance(left, dict)
+        assert set(left) == {"owner", "guest"}
+
+
 async def test_several_things_are_read_as_far_as_each_may_be() -> None:
     stage = Stage()
     async with stage.service() as service:
-        await service.execute(policy("create", "/", {"entries": {**OWNED["entries"], "user": READER}}), ALICE)  # type: ignore[dict-item]
+        await service.execute(policy("create", "/", {"entries": {**OWNED["entries"], "user": READER}}), ALICE)  # type: ignore[dict-item]  # as above
         await service.execute(create(policyId=SHARED, attributes={"open": 1, "closed": 2}), ALICE)
         await service.execute(create(WELL), ALICE)
         response = await service.execute(RetrieveThings(thing_ids=(PUMP, WELL, ThingId("farm:none"))), BOB)
@@ -145,7 +202,7 @@ async def test_the_past_needs_more_than_a_glimpse() -> None:
     stage = Stage()
     past = Command(entity_id=PUMP, verb="retrieve", path=(), headers={"at-historical-revision": 1})
     async with stage.service() as service:
-        await service.execute(policy("create", "/", {"entries": {**OWNED["entries"], "user": READER}}), ALICE)  # type: ignore[dict-item]
+        await service.execute(policy("create", "/", {"entries": {**OWNED["entries"], "user": READER}}), ALICE)  # type: ignore[dict-item]  # as above
         await service.execute(create(policyId=SHARED, attributes={"open": 1}), ALICE)
         assert await status(service, past) == 200
         assert await status(service, past, BOB) == "things:thing.notfound"

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from protocol.errors import HeaderInvalid, PreconditionNotModified, ThingHistoryNotFound
-from protocol.identifiers import ThingId
+from protocol.identifiers import PolicyId, ThingId
 from protocol.json import JsonValue
 from protocol.signals import Command, RetrieveThings
 from tests.unit.services.commanding.stage import ALICE, PUMP, WELL, Stage, command, create, get, put, until
@@ -73,6 +73,23 @@ async def test_a_read_stays_behind_a_write_of_the_same_thing_and_passes_others()
         stage.store.gate.set()
         await write
         assert (await behind).value == {"thingId": PUMP, "policyId": PUMP}
+
+
+async def test_a_read_whose_policy_is_being_changed_asks_the_log_about_the_policy() -> None:
+    stage = Stage()
+    stage.lease.take()
+    async with stage.service() as service:
+        await service.execute(create(), ALICE)
+        stage.store.gate.clear()
+        entry: JsonValue = {"subjects": {"test:bob": {"type": "t"}}, "resources": {}}
+        change = Command(entity_id=PolicyId(PUMP), verb="modify", path=("entries", "app"), value=entry)
+        write = service.submit(change, ALICE)
+        await until(lambda: stage.store.waiting == 1)
+        loads = len(stage.twins.loads)
+        assert (await service.execute(get(), ALICE)).status == 200
+        assert stage.twins.loads[loads:] == [1]
+        stage.store.gate.set()
+        assert (await write).status == 201
 
 
 async def test_many_things_come_in_the_order_asked_for_without_the_missing() -> None:

@@ -36,6 +36,15 @@ def test_a_burst_goes_through_and_then_so_many_per_second(clock: Clock) -> None:
     assert wait_told(throttle, "a") == 1
 
 
+def test_who_was_away_for_long_has_a_burst_and_no_more(clock: Clock) -> None:
+    throttle = Throttle(10, time=clock, burst_seconds=2)
+    throttle.take("a")
+    clock.seconds += 3_600
+    for _ in range(20):
+        throttle.take("a")
+    assert wait_told(throttle, "a") == 1
+
+
 def test_a_slow_rate_says_how_long_to_wait(clock: Clock) -> None:
     throttle = Throttle(0.1, time=clock)
     throttle.take("a")

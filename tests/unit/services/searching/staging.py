@@ -62,7 +62,7 @@ class Stage:
     async def hears(self, signal: SearchSignal, auth: AuthContext = ALICE, route: Route = ROUTE) -> None:
         await self.session.submit(signal, auth, route)
 
-    async def subscribes(self, auth: AuthContext = ALICE, route: Route = ROUTE, **wanted: Any) -> str:  # noqa: ANN401
+    async def subscribes(self, auth: AuthContext = ALICE, route: Route = ROUTE, **wanted: Any) -> str:  # noqa: ANN401 - as the signal has them
         known = len(self.said)
         await self.hears(SubscribeToSearch(**wanted), auth, route)
         await self.until(lambda: len(self.said) > known)
@@ -70,7 +70,7 @@ class Stage:
         assert action == "created"
         return str(value["subscriptionId"])
 
-    async def requests(self, name: str, demand: int, **more: Any) -> None:  # noqa: ANN401
+    async def requests(self, name: str, demand: int, **more: Any) -> None:  # noqa: ANN401 - as above
         await self.hears(RequestPages(subscription_id=name, demand=demand, headers=more.pop("headers", {})), **more)
 
     async def until(self, condition: Callable[[], bool]) -> None:
