@@ -15,6 +15,7 @@ PUMPS = 430
 """More than two pages of the API."""
 
 REFUSED = (
+    (("x" * 10_000,), "URI is longer than 8192 bytes"),
     (("eq(attributes/n, 1",), "expected"),
     (("like(attributes/n,1)",), "like"),
     (("--sort", "attributes/n"), "+ or -"),
