@@ -61,7 +61,9 @@ def test_expressions_without_a_bound_or_a_meaning_are_refused(pattern: str) -> N
         compile_pattern(pattern)
 
 
-@pytest.mark.parametrize("pattern", [".*.*.*.*x", "a?" * 40 + "x", "(a|aa)" * 30, "a{0,100}" * 4 + "x", "a{1,2}" * 30 + "x"])
+@pytest.mark.parametrize(
+    "pattern", [".*.*.*.*x", "a?" * 40 + "x", "(a|aa)" * 30, "a{0,100}" * 4 + "x", "a{1,2}" * 30 + "x"]
+)
 def test_expressions_that_could_take_too_long_on_these_texts_are_refused(pattern: str) -> None:
     with pytest.raises(MergeInvalid, match="too long"):
         compile_pattern(pattern).matches(["a" * 256])
