@@ -47,7 +47,7 @@ def decide_policy(command: Command, state: PolicyState | None, context: Context)
     Raises the ``DittoError`` to answer with.
     """
     if command.verb == "execute":
-        return decide_token_action(command, state, context)
+        return _act(command, state, context)
     resource = served(command.path, command.verb)
     policy = None if state is None or state.deleted else state
     match command.verb:
@@ -63,6 +63,14 @@ def decide_policy(command: Command, state: PolicyState | None, context: Context)
             raise UnknownCommand("merge of a policy")
         case _:
             assert_never(command.verb)
+
+
+def _act(command: Command, state: PolicyState | None, context: Context) -> Decision:
+    """A token action; entity tags are those of the policy or the entry that it is about."""
+    decision = decide_token_action(command, state, context)
+    if state is not None:
+        CONDITIONS.check(command, etag(state, command.path[:-2]))
+    return decision
 
 
 def policies_needed(command: Command, policy: PolicyState | None, limits: Limits) -> tuple[PolicyId, ...]:
