@@ -77,6 +77,16 @@ class InMemoryEventStore:
         for start in range(0, len(selected), page_size):
             yield selected[start : start + page_size]
 
+    async def read_by_stream(
+        self, *, to_position: int, after_stream: str = "", page_size: int = 1_000
+    ) -> AsyncIterator[Sequence[RecordedEvent]]:
+        """See ``EventStore.read_by_stream``."""
+        await asyncio.sleep(0)
+        streams = sorted((name for name in self._streams if name > after_stream), key=str.encode)
+        selected = [event for name in streams for event in self._streams[name] if event.position <= to_position]
+        for start in range(0, len(selected), page_size):
+            yield selected[start : start + page_size]
+
     async def subscribe(
         self, selection: Selection = EVERYTHING, *, page_size: int = 1_000
     ) -> AsyncIterator[Sequence[RecordedEvent]]:

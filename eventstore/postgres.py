@@ -111,6 +111,12 @@ class PostgresEventStore:
         """See ``EventStore.read``. Between pages no connection is held."""
         return self._reader.pages(selection, backwards=backwards, page_size=page_size)
 
+    def read_by_stream(
+        self, *, to_position: int, after_stream: str = "", page_size: int = 1_000
+    ) -> AsyncIterator[Sequence[RecordedEvent]]:
+        """See ``EventStore.read_by_stream``. Between pages no connection is held."""
+        return self._reader.pages_by_stream(to_position, after_stream, page_size)
+
     def subscribe(
         self, selection: Selection = EVERYTHING, *, page_size: int = 1_000
     ) -> AsyncIterator[Sequence[RecordedEvent]]:

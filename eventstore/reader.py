@@ -103,6 +103,16 @@ class LogReader:
             async for page in found:
                 yield page
 
+    async def pages_by_stream(self, upto: int, after_stream: str, page_size: int) -> Pages:
+        """Events up to a position, stream by stream; no page is empty."""
+        stream, revision, full = after_stream, _LAST, True
+        while full:
+            page = events_of(await self.rows("read_by_stream", stream, revision, upto, page_size))
+            if page:
+                yield page
+                stream, revision = page[-1].stream, page[-1].revision
+            full = len(page) == page_size
+
     async def _log_pages(
         self, selection: Selection, after: int, last: int, *, backwards: bool, page_size: int
     ) -> Pages:

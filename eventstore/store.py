@@ -54,6 +54,16 @@ class EventStore(Protocol):
         """Selected events in pages, in log order or against it, up to the head at the time of the call."""
         ...
 
+    def read_by_stream(
+        self, *, to_position: int, after_stream: str = "", page_size: int = 1_000
+    ) -> AsyncIterator[Sequence[RecordedEvent]]:
+        """Events up to a position, stream by stream in bytewise order of their names, in pages that cut streams.
+
+        ``after_stream`` leaves out every stream up to and with this one. For readers who want each entity once and
+        whole; where the log is larger than memory this order costs the database a read from the disk per event.
+        """
+        ...
+
     def subscribe(
         self, selection: Selection = EVERYTHING, *, page_size: int = 1_000
     ) -> AsyncIterator[Sequence[RecordedEvent]]:

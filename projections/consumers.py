@@ -123,7 +123,9 @@ async def own(
             taken_at = time.monotonic()
             log.info("lease_taken", consumer=name, turn=lease.token, position=lease.position)
             await work_under(pool, lease, work)
-        except LeaseLost:
+        except LeaseLost as lost:
+            if lost.args != (name,):
+                raise
             log.warning("lease_lost", consumer=name)
         except TROUBLE as trouble:
             if time.monotonic() - taken_at > _SETTLED:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
-from itertools import pairwise
+from functools import lru_cache
 from typing import Final, Protocol
 
 from eventstore.events import RecordedEvent, StreamName
@@ -37,31 +38,67 @@ def follow(state: EntityState | None, recorded: RecordedEvent) -> EntityState:
 def followed(state: EntityState | None, events: Sequence[RecordedEvent]) -> EntityState:
     """The state after some events of one stream, in order and one at least.
 
-    What the next event overwrites at once is passed over: a value that changes all the time is evolved once a batch.
+    What later events overwrite is passed over: values that change all the time are evolved once a batch.
     """
-    for event, following in pairwise(events):
-        if not _overwritten(state, event, following):
+    settings = _Settings()
+    for event in events:
+        if not settings.take(event):
+            state = settings.applied(state)
+            settings = _Settings()
+            if not settings.take(event):
+                state = follow(state, event)
+    state = settings.applied(state)
+    assert state is not None  # noqa: S101 - there is one event at least
+    return state
+
+
+class _Settings:
+    """Events in a row that each set the value at a path of a thing, paths of which none lies within another.
+
+    Such events make way for their values, and one does not see what another has done. So of each path the last value
+    counts, in the place of the first: there a new member stands among the others. Metadata goes with what it is about:
+    where there is some, an object that is gone for one event has lost it, and where an event brings some, it counts.
+    At the root, and after a deletion, an event sets more than a value.
+    """
+
+    __slots__ = ("_above", "_events", "_last")
+
+    def __init__(self) -> None:
+        self._events: list[RecordedEvent] = []
+        self._last: dict[str, RecordedEvent] = {}
+        self._above: set[str] = set()
+
+    def take(self, event: RecordedEvent) -> bool:
+        """Whether the event goes with those that were taken."""
+        path = event.path
+        if event.type not in _SETTING or event.value is None or path == "/" or carries_metadata(event.headers):
+            return False
+        if path not in self._last:
+            above = _above(path)
+            if path in self._above or not self._last.keys().isdisjoint(above):
+                return False
+            self._above.update(above)
+        self._last[path] = event
+        self._events.append(event)
+        return True
+
+    def applied(self, state: EntityState | None) -> EntityState | None:
+        """The state after all of them."""
+        events = self._events
+        if not isinstance(state, ThingState) or state.deleted or state.metadata or len(events) == len(self._last):
+            for event in events:
+                state = follow(state, event)
+            return state
+        for event in self._last.values():
             state = follow(state, event)
-    return follow(state, events[-1])
+        assert state is not None  # noqa: S101 - it was a thing's
+        return replace(state, revision=events[-1].revision, modified=events[-1].recorded_at)
 
 
-def _overwritten(state: EntityState | None, event: RecordedEvent, by: RecordedEvent) -> bool:
-    """Whether nothing is left of the event after the next one, which sets another value at the same path of a thing.
-
-    Both make way for their value, so the order of members is the same, too. Metadata goes with what it is about: where
-    there is some, an object that is gone for one event has lost it, and where an event brings some, it counts. At the
-    root, and after a deletion, an event sets more than the value.
-    """
-    return (
-        event.path == by.path != "/"
-        and event.type in _SETTING
-        and by.type in _SETTING
-        and by.value is not None
-        and isinstance(state, ThingState)
-        and not state.deleted
-        and not state.metadata
-        and not carries_metadata(event.headers)
-    )
+@lru_cache(maxsize=4_096)
+def _above(path: str) -> tuple[str, ...]:
+    """The paths that this one lies within, but for the root."""
+    return tuple(path[:end] for end, mark in enumerate(path) if mark == "/" and end)
 
 
 def first_state(recorded: RecordedEvent) -> bytes | None:

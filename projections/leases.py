@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import TypeVar
@@ -129,17 +129,29 @@ async def fenced(pool: Pool, lease: Lease, position: int) -> AsyncIterator[Conne
     before. The checkpoint comes first, because it locks
     the consumer's row: owners never write at the same time, and a take-over or swap waits for the end or comes before.
     """
+    async with fenced_together(pool, [(lease, position)]) as connection:
+        yield connection
+
+
+@asynccontextmanager
+async def fenced_together(pool: Pool, moves: Sequence[tuple[Lease, int]]) -> AsyncIterator[Connection]:
+    """``fenced`` for several consumers, all or none, each with the position at which its checkpoint ends."""
     async with pool.acquire() as connection:
-        lease.fenced += 1
+        for lease, _ in moves:
+            lease.fenced += 1
         try:
             async with connection.transaction():
-                await advance(connection, lease, position, continues=lease.position)
+                for lease, position in moves:
+                    await advance(connection, lease, position, continues=lease.position)
                 yield connection
-                if time.monotonic() > lease.good_until - lease.terms.renew:
-                    await advance(connection, lease, position, continues=position)
-            lease.position = position
+                for lease, position in moves:
+                    if time.monotonic() > lease.good_until - lease.terms.renew:
+                        await advance(connection, lease, position, continues=position)
+            for lease, position in moves:
+                lease.position = position
         finally:
-            lease.fenced -= 1
+            for lease, _ in moves:
+                lease.fenced -= 1
 
 
 async def advance(connection: Connection, lease: Lease, position: int, *, continues: int) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 
 
@@ -12,6 +13,11 @@ class Throttle:
     def __init__(self, per_second: float) -> None:
         self._per_second = per_second
         self._free_at = 0.0
+
+    @property
+    def unbounded(self) -> bool:
+        """Whether nobody ever has to wait."""
+        return math.isinf(self._per_second)
 
     async def take(self, pieces: int) -> None:
         """Wait for room for so many pieces."""

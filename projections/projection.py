@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Protocol, runtime_checkable
+from collections.abc import Mapping, Sequence
+from typing import Protocol, TypeAlias, runtime_checkable
 
 from eventstore.events import RecordedEvent
+from projections.lives import Life
 from projections.statements import Connection
 
 
@@ -36,6 +37,11 @@ class Projection(Protocol):
         """The tables that it alone writes; each has a primary key."""
         ...
 
+    @property
+    def streams(self) -> tuple[str, ...]:
+        """Prefixes of the streams whose events it looks at, if these are a small part of the log; else none."""
+        ...
+
     async def apply(self, connection: Connection, events: Sequence[RecordedEvent]) -> None:
         """Write what follows from the events, next in log order, inside the transaction of the connection.
 
@@ -45,6 +51,42 @@ class Projection(Protocol):
 
     def forget(self) -> None:
         """Drop whatever is remembered: a transaction was rolled back, or others may have written the rows."""
+        ...
+
+
+Rows: TypeAlias = "Mapping[str, Sequence[tuple[object, ...]]]"
+"""Rows by table, each with all columns in their order."""
+
+
+@runtime_checkable
+class Loadable(Projection, Protocol):
+    """A projection whose tables, while they are empty, can be filled with whole lives: each entity comes once.
+
+    So most rows need no key to be found again by, and keys and indexes can be built when all rows are there.
+    """
+
+    @property
+    def bare(self) -> tuple[str, ...]:
+        """The tables that have neither keys nor indexes while they are filled."""
+        ...
+
+    async def begin_load(self, connection: Connection) -> None:
+        """Read what ``load`` has to know; called in each transaction before it."""
+        ...
+
+    def load(self, lives: Sequence[Life]) -> Rows:
+        """The rows of bare tables that follow from these lives. What goes into other tables is kept for ``sum_up``."""
+        ...
+
+    async def sum_up(self, connection: Connection) -> None:
+        """Write, before the transaction ends, what was kept."""
+        ...
+
+    async def settle(self, connection: Connection) -> None:
+        """Write what concerns several entities together, when all rows are there and have their indexes.
+
+        May be done again after it was done.
+        """
         ...
 
 
@@ -69,6 +111,6 @@ class Gradual(Projection, Protocol):
         """Whether rows wait for such work; may answer from what is remembered."""
         ...
 
-    async def work(self, connection: Connection) -> bool:
-        """Do some of it inside the transaction of the connection; whether more is owed."""
+    async def work(self, connection: Connection) -> int:
+        """Do some of it inside the transaction of the connection; answers how many entities were worked on."""
         ...

@@ -6,24 +6,43 @@ import asyncio
 import math
 import time
 import uuid
-from collections.abc import Callable
+from collections import defaultdict
+from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from typing import Final
 
 import asyncpg
 import structlog
 
+from eventstore.events import RecordedEvent
 from eventstore.store import EventStore, Selection
 from projections.consumers import own
 from projections.leases import TERMS, Lease, Terms
+from projections.load import Load, Target, complete
+from projections.meter import Meter, RebuildProgress, unheard
 from projections.pace import Throttle
 from projections.pages import read_ahead
-from projections.projection import Gradual, Projection
-from projections.shadow import Difference, Shadow
+from projections.projection import Gradual, Loadable, Projection
+from projections.shadow import Difference, Place, Shadow
 from projections.statements import Connection, Pool, statement
 from projections.trouble import pauses
 
+__all__ = [
+    "LOAD_FROM",
+    "BehindCopyError",
+    "Rebuild",
+    "RebuildOptions",
+    "RebuildProgress",
+    "Rebuilt",
+    "rebuild_together",
+]
+
 log = structlog.get_logger(__name__)
+
+
+LOAD_FROM: Final = 10_000
+"""Events of a log that is worth reading stream by stream."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +53,8 @@ class RebuildOptions:
     swap takes place all the same, because the log is right. ``swap``: without it the copy is dropped after all (with
     ``compare``: a check). ``events_per_second`` bounds the load on the database; it must exceed what is being appended.
     ``keep_when_cancelled``: leave the copy for the next try instead of dropping it; a killed rebuild is always resumed.
+    ``load_from``: a log of so many events, if the database can hold it in memory, is first read stream by stream
+    (``projections.load``); a shorter one, and the rest, in its order.
     """
 
     compare: bool = False
@@ -42,16 +63,7 @@ class RebuildOptions:
     keep_when_cancelled: bool = False
     page_size: int = 4_000
     differences: int = 10
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RebuildProgress:
-    """``done`` of ``total`` events are in the copy; ``rate`` in events per second, ``remaining`` in seconds."""
-
-    done: int
-    total: int
-    rate: float
-    remaining: float
+    load_from: int = LOAD_FROM
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,10 +85,6 @@ _LAST_STRETCH = 0.5
 """Seconds for which the live projection may be held at the end."""
 
 
-def _unheard(_: RebuildProgress) -> None:
-    """Nobody wants to know."""
-
-
 class Rebuild:
     """One rebuild of one projection; of several at once, in whatever process, one works and the others wait.
 
@@ -92,48 +100,72 @@ class Rebuild:
         projection: Projection,
         *,
         options: RebuildOptions | None = None,
-        report: Callable[[RebuildProgress], None] = _unheard,
+        report: Callable[[RebuildProgress], None] = unheard,
         terms: Terms = TERMS,
     ) -> None:
-        self._pool = pool
-        self._store = store
-        self._projection = projection
+        self.pool = pool
+        self.store = store
+        self.projection = projection
+        self.options = options or RebuildOptions()
+        self.shadow = Shadow(pool, projection)
+        self.throttle = Throttle(self.options.events_per_second)
+        self.meter = Meter(report)
+        self.terms = terms
+        self.events = 0
+        self.rebuilt: Rebuilt | None = None
         self._gradual = projection if isinstance(projection, Gradual) else None
-        self._options = options or RebuildOptions()
-        self._report = report
-        self._terms = terms
-        self._shadow = Shadow(pool, projection)
-        self._throttle = Throttle(self._options.events_per_second)
         self._position = 0
-        self._events = 0
         self._began = 0.0
         self._differences: tuple[Difference, ...] = ()
 
     async def run(self) -> Rebuilt:
         """Rebuild; returns when the copy is live (or dropped, where no swap was wanted)."""
-        self._began = time.monotonic()
-        name, version, owner = self._shadow.consumer, self._projection.version, uuid.uuid4().hex
-        await own(self._pool, name, self._work, version=version, owner=owner, terms=self._terms)
-        seconds = time.monotonic() - self._began
-        log.info("projection_rebuilt", projection=self._projection.name, events=self._events, seconds=seconds)
-        return Rebuilt(events=self._events, position=self._position, seconds=seconds, differences=self._differences)
+        [rebuilt] = await rebuild_together([self])
+        return rebuilt
 
-    async def _work(self, lease: Lease) -> None:
-        self._projection.forget()
-        self._position = await self._shadow.prepare(lease)
-        if self._position == 0:
+    async def prepare(self, lease: Lease, upto: int) -> Target | None:
+        """Have a copy. The answer, if it has to be filled stream by stream first (up to ``upto`` if it is new)."""
+        self._began = self._began or time.monotonic()
+        self.meter.start()
+        self.projection.forget()
+        if not await self.shadow.left(lease):
+            load = upto >= self.options.load_from and isinstance(self.projection, Loadable) and await self._fits()
+            await self.shadow.create(lease, load_upto=upto if load else None)
+        self._position, place = lease.position, await self.shadow.place()
+        if self._position == 0 and (place is None or not place.stream):
             await self._look_ahead(lease)
-        try:
-            if self._options.compare:
-                await self._compare(lease)
-            if self._options.swap:
-                await self._swap(lease)
-            else:
-                await self._shadow.drop(lease)
-        except asyncio.CancelledError:
-            if lease.holds and not self._options.keep_when_cancelled:
-                await self._shadow.drop(lease)
-            raise
+        if place is None or not isinstance(self.projection, Loadable):
+            return None
+        return Target(shadow=self.shadow, lease=lease, projection=self.projection, place=place)
+
+    async def finish(self, lease: Lease) -> None:
+        """From wherever the copy is to the end."""
+        self._position = lease.position
+        if self.options.compare:
+            await self._compare(lease)
+        if self.options.swap:
+            await self._swap(lease)
+        else:
+            await self.shadow.drop(lease)
+        seconds, name = time.monotonic() - self._began, self.projection.name
+        log.info("projection_rebuilt", projection=name, events=self.events, seconds=seconds)
+        self.rebuilt = Rebuilt(
+            events=self.events, position=self._position, seconds=seconds, differences=self._differences
+        )
+
+    async def give_up(self, lease: Lease) -> None:
+        """Leave no copy behind, unless another try is to go on with it."""
+        if lease.holds and not self.options.keep_when_cancelled and self.rebuilt is None:
+            await self.shadow.drop(lease)
+
+    async def reach(self) -> int:
+        """The position that a new copy is to be filled up to."""
+        live = await self.shadow.live_position()
+        return live if self.options.compare else max(live, await self.store.head())
+
+    async def _fits(self) -> bool:
+        fits: bool = await self.pool.fetchval(statement("log_fits_memory"))
+        return fits
 
     async def _compare(self, lease: Lease) -> None:
         while not await self._compared(lease):
@@ -143,7 +175,7 @@ class Rebuild:
         """Compare, unless the copy still owes something."""
         await self._approach(lease, beyond_live=False)
         async with AsyncExitStack() as stack:
-            async with self._shadow.live_held() as (held, live):
+            async with self.shadow.live_held() as (held, live):
                 await self._replay(lease, live, _UNBOUNDED)
                 if self._position != live:
                     raise BehindCopyError(f"live at {live}, copy at {self._position}")
@@ -151,11 +183,11 @@ class Rebuild:
                     raise BehindCopyError("The live rows are still being worked on; compare when that is done.")
                 if await self._owes(lease):
                     return False
-                connection = await stack.enter_async_context(self._shadow.frozen())
-                await connection.fetchval(statement("read_position"), self._projection.name)
-            self._differences = await self._shadow.differences(connection, self._options.differences)
+                connection = await stack.enter_async_context(self.shadow.frozen())
+                await connection.fetchval(statement("read_position"), self.projection.name)
+            self._differences = await self.shadow.differences(connection, self.options.differences)
         for difference in self._differences:
-            log.error("projection_differs", projection=self._projection.name, table=difference.table)
+            log.error("projection_differs", projection=self.projection.name, table=difference.table)
         return True
 
     async def _swap(self, lease: Lease) -> None:
@@ -165,17 +197,17 @@ class Rebuild:
                     return
                 await self._work_off(lease)
             except asyncpg.LockNotAvailableError as busy:
-                log.warning("swap_postponed", projection=self._projection.name, reason=str(busy), retry_in=pause)
+                log.warning("swap_postponed", projection=self.projection.name, reason=str(busy), retry_in=pause)
                 await asyncio.sleep(pause)
 
     async def _swapped(self, lease: Lease) -> bool:
         """Put the copy in the place of the live tables, unless it still owes something."""
         target = await self._approach(lease, beyond_live=True)
-        async with self._shadow.live_held() as (connection, live):
+        async with self.shadow.live_held() as (connection, live):
             await self._replay(lease, max(live, target), _UNBOUNDED)
             if await self._owes(lease):
                 return False
-            await self._shadow.swap(connection, lease, self._position)
+            await self.shadow.swap(connection, lease, self._position)
         return True
 
     async def _approach(self, lease: Lease, *, beyond_live: bool) -> int:
@@ -184,60 +216,116 @@ class Rebuild:
         The rest is left for the moment when the live projection is held.
         """
         while True:
-            target = await self._shadow.live_position()
+            target = await self.shadow.live_position()
             if beyond_live:
-                target = max(target, await self._store.head())
-            if target - self._position <= max(self._options.page_size, self._rate() * _LAST_STRETCH):
+                target = max(target, await self.store.head())
+            if target - self._position <= max(self.options.page_size, self.meter.rate * _LAST_STRETCH):
                 return target
             before = self._position
-            await self._replay(lease, target, self._throttle)
+            await self._replay(lease, target, self.throttle)
             if self._position == before:
                 return target
 
     async def _look_ahead(self, lease: Lease) -> None:
         """Tell an empty copy what events to come will ask of all its rows."""
         if self._gradual is not None:
-            async for page in self._store.read(Selection(prefixes=self._gradual.ahead)):
-                async with self._shadow.writing(lease, 0) as connection:
+            async for page in self.store.read(Selection(prefixes=self._gradual.ahead)):
+                async with self.shadow.writing(lease, 0) as connection:
                     await self._gradual.apply(connection, page)
             await self._work_off(lease)
 
     async def _work_off(self, lease: Lease) -> None:
-        """Do in the copy what its events have asked for beside rows of their own."""
-        more = self._gradual is not None
-        while more and self._gradual is not None:
-            async with self._shadow.writing(lease, self._position) as connection:
-                more = await self._gradual.work(connection)
+        """Do in the copy what its events have asked for beside rows of their own; an entity counts like an event."""
+        while self._gradual is not None and await self._owes(lease):
+            async with self.shadow.writing(lease, self._position) as connection:
+                worked = await self._gradual.work(connection)
+            await self.throttle.take(worked)
 
     async def _owes(self, lease: Lease) -> bool:
         if self._gradual is None:
             return False
-        async with self._shadow.writing(lease, self._position) as connection:
+        async with self.shadow.writing(lease, self._position) as connection:
             return await self._gradual.owes(connection)
 
     async def _live_owes(self, connection: Connection) -> bool:
         """Whether the live rows are not yet what their events alone decide."""
-        self._projection.forget()
+        self.projection.forget()
         owes = self._gradual is not None and await self._gradual.owes(connection)
-        self._projection.forget()
+        self.projection.forget()
         return owes
 
     async def _replay(self, lease: Lease, upto: int, throttle: Throttle) -> None:
-        selection = Selection(after_position=self._position, to_position=upto)
-        async with read_ahead(self._store.read(selection, page_size=self._options.page_size)) as pages:
+        selection = Selection(after_position=self._position, to_position=upto, prefixes=self.projection.streams)
+        self.meter.begin("events", self._position, upto)
+        async with read_ahead(self.store.read(selection, page_size=self.options.page_size)) as pages:
             async for page in pages:
                 await throttle.take(len(page))
-                position = page[-1].position
-                async with self._shadow.writing(lease, position) as connection:
-                    await self._projection.apply(connection, page)
-                self._position = position
-                self._events += len(page)
-                self._tell(upto)
+                await self._apply(lease, page, page[-1].position)
+                self.meter.tell(self._position)
+        if self._position < upto and self.projection.streams:
+            await self._apply(lease, (), upto)
 
-    def _rate(self) -> float:
-        return self._events / max(time.monotonic() - self._began, 1e-6)
+    async def _apply(self, lease: Lease, page: Sequence[RecordedEvent], position: int) -> None:
+        async with self.shadow.writing(lease, position) as connection:
+            await self.projection.apply(connection, page)
+        self.events += position - self._position
+        self._position = position
 
-    def _tell(self, total: int) -> None:
-        rate = self._rate()
-        remaining = (total - self._position) / rate
-        self._report(RebuildProgress(done=self._position, total=total, rate=rate, remaining=remaining))
+
+async def rebuild_together(rebuilds: Sequence[Rebuild]) -> list[Rebuilt]:
+    """Several rebuilds, of different projections, with one reading of the log; options and reports like the first's.
+
+    Each has its own lease, copy and swap, and can be resumed alone or with others. The pool must have a connection for
+    each and two more.
+    """
+    await _under_leases(list(rebuilds), [])
+    return [rebuild.rebuilt for rebuild in rebuilds if rebuild.rebuilt is not None]
+
+
+async def _under_leases(waiting: list[Rebuild], ready: list[tuple[Rebuild, Lease]]) -> None:
+    """Take one lease within the other, then work: who loses one stops whatever is within, and takes it anew."""
+    if not waiting:
+        await _work(ready)
+        return
+    first, *others = waiting
+
+    async def work(lease: Lease) -> None:
+        await _under_leases(others, ready if first.rebuilt is not None else [*ready, (first, lease)])
+
+    name, version = first.shadow.consumer, first.projection.version
+    await own(first.pool, name, work, version=version, owner=uuid.uuid4().hex, terms=first.terms)
+
+
+async def _work(ready: Sequence[tuple[Rebuild, Lease]]) -> None:
+    try:
+        await _fill(ready)
+        for rebuild, lease in ready:
+            if rebuild.rebuilt is None:
+                await rebuild.finish(lease)
+    except asyncio.CancelledError:
+        for rebuild, lease in ready:
+            await rebuild.give_up(lease)
+        raise
+
+
+async def _fill(ready: Sequence[tuple[Rebuild, Lease]]) -> None:
+    """Fill those copies stream by stream that are new, or were being filled; equally far ones together."""
+    upto = min([await rebuild.reach() for rebuild, _ in ready])
+    groups: dict[Place, list[tuple[Rebuild, Target]]] = defaultdict(list)
+    for rebuild, lease in ready:
+        target = await rebuild.prepare(lease, upto)
+        if target is not None:
+            groups[target.place].append((rebuild, target))
+    for group in groups.values():
+        await _load([rebuild for rebuild, _ in group], [target for _, target in group])
+
+
+async def _load(rebuilds: Sequence[Rebuild], targets: Sequence[Target]) -> None:
+    first, place = rebuilds[0], targets[0].place
+    meter, page_size, throttle = first.meter, first.options.page_size, first.throttle
+    meter.begin("events", place.events, place.upto)
+    load = Load(first.pool, first.store, targets, page_size=page_size, throttle=throttle, tell=meter.tell)
+    full = await load.run()
+    for rebuild in rebuilds:
+        rebuild.events += full.events - place.events
+    await complete(targets, full, alone=not throttle.unbounded, meter=meter)

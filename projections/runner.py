@@ -18,8 +18,8 @@ from projections.consumers import own
 from projections.freshness import Freshness
 from projections.leases import TERMS, Lease, LeaseLost, Terms, fenced
 from projections.pages import closing
-from projections.projection import Gradual, NeedsRebuild, Projection
-from projections.rebuild import Rebuild, RebuildOptions
+from projections.projection import Gradual, Loadable, NeedsRebuild, Projection
+from projections.rebuild import LOAD_FROM, Rebuild, RebuildOptions
 from projections.statements import Connection, Pool
 
 log = structlog.get_logger(__name__)
@@ -58,7 +58,8 @@ class ProjectionRunner:
     What a ``Gradual`` projection owes is worked off between the batches, in transactions of their own.
 
     Rows made by another version of the projection, or rows that do not fit their events, are replaced by a rebuild
-    before anything is added to them. A stop keeps what such a rebuild has done for the next start.
+    before anything is added to them; and where there are none yet, but a long log, a rebuild makes them faster. A stop
+    keeps what such a rebuild has done for the next start.
     """
 
     def __init__(  # noqa: PLR0913  (all but three have defaults, each explained above)
@@ -72,6 +73,7 @@ class ProjectionRunner:
         page_size: int = 500,
         pace: float = 0.02,
         longest_pace: float = 0.1,
+        load_from: int = LOAD_FROM,
         freshness: Freshness | None = None,
         on_applied: Callable[[Applied], None] = _unheard,
     ) -> None:
@@ -83,6 +85,7 @@ class ProjectionRunner:
         self._owner = owner or uuid.uuid4().hex
         self._terms = terms
         self._page_size = page_size
+        self._options = RebuildOptions(keep_when_cancelled=True, page_size=page_size, load_from=load_from)
         self._pace = pace
         self._longest_pace = max(pace, longest_pace)
         self._writing = asyncio.Lock()
@@ -104,6 +107,9 @@ class ProjectionRunner:
         self._projection.forget()
         if lease.version != self._projection.version:
             log.warning("projection_version_changed", projection=self.name, found=lease.version)
+            await self._rebuild()
+        if lease.position == 0 and await self._has_much_to_load():
+            log.info("projection_begins", projection=self.name)
             await self._rebuild()
         try:
             await self._keep_up(lease)
@@ -132,7 +138,8 @@ class ProjectionRunner:
             await self._owing.wait()
             began = time.monotonic()
             async with self._writing, self._transaction(lease, lease.position) as connection:
-                if not await projection.work(connection):
+                await projection.work(connection)
+                if not await projection.owes(connection):
                     self._owing.clear()
             spent = time.monotonic() - began
             await asyncio.sleep(spent / GRADUAL_SHARE - spent)
@@ -170,8 +177,11 @@ class ProjectionRunner:
             self._projection.forget()
             raise
 
+    async def _has_much_to_load(self) -> bool:
+        return isinstance(self._projection, Loadable) and await self._store.head() >= self._options.load_from
+
     async def _rebuild(self) -> None:
         """Replace the rows; the swap takes our lease away, so this turn ends here and the next finds the new ones."""
-        options = RebuildOptions(keep_when_cancelled=True, page_size=self._page_size)
+        options = self._options
         await Rebuild(self._pool, self._store, self._make(), options=options, terms=self._terms).run()
         raise LeaseLost(self.name)

@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from typing import Final
 
 from projections.leases import Lease, LeaseLost, fenced
-from projections.projection import Projection
+from projections.projection import Loadable, Projection
 from projections.statements import Connection, Pool, statement
+
+LONG_SECONDS: Final = 86_400.0
+"""For statements that look at whole tables, which may be large."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,6 +22,18 @@ class Difference:
     table: str
     live: str | None
     rebuilt: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """How far a copy has come that is filled stream by stream: up to ``stream``, with so many events.
+
+    When all streams are there, it has the log up to the position ``upto``.
+    """
+
+    upto: int
+    stream: str
+    events: int
 
 
 class Shadow:
@@ -34,26 +50,75 @@ class Shadow:
         self.schema = f"rebuild_{projection.name}"
         self.consumer = f"{projection.name}:rebuild"
 
-    async def prepare(self, lease: Lease) -> int:
-        """The position from which to go on: that of a copy left by an earlier try, else 0 with a new, empty one."""
+    async def left(self, lease: Lease) -> bool:
+        """Whether an earlier try has left a copy to go on with."""
+        there: bool = await self._pool.fetchval(statement("shadow_exists"), self.schema)
+        return there and lease.version == self._projection.version
+
+    async def create(self, lease: Lease, *, load_upto: int | None) -> None:
+        """Make a new, empty copy; to be filled stream by stream up to a position, or by replay."""
+        bare = self._projection.bare if isinstance(self._projection, Loadable) and load_upto is not None else ()
         async with self._pool.acquire() as connection, connection.transaction():
-            there = await connection.fetchval(statement("shadow_exists"), self.schema)
-            if there and lease.version == self._projection.version:
-                return lease.position
             kept = await connection.fetchval(
                 statement("restart_consumer"), self.consumer, lease.token, self._projection.version
             )
             if kept is None:
                 raise LeaseLost(self.consumer)
-            await connection.execute(statement("create_shadow"), self.schema, self._tables)
-        lease.position = 0
-        return 0
+            await connection.execute(statement("create_shadow"), self.schema, self._tables, list(bare))
+            if load_upto is None:
+                await connection.execute(statement("delete_load"), self.consumer)
+            else:
+                await connection.execute(statement("write_load"), self.consumer, load_upto)
+        lease.position, lease.version = 0, self._projection.version
+
+    async def place(self) -> Place | None:
+        """How far the copy has come, if it is being filled stream by stream."""
+        row = await self._pool.fetchrow(statement("read_load"), self.consumer)
+        return None if row is None else Place(**row)
+
+    async def note(self, connection: Connection, before: Place, after: Place) -> None:
+        """Note, in the transaction that brought it there, how far the copy has come.
+
+        Its owner says where it continues from, for the reason that leases give: the checkpoint, which stands still
+        meanwhile, would not tell what a crash of the database took back. Raises ``LeaseLost`` then.
+        """
+        places = before.stream, before.events, after.stream, after.events
+        if await connection.fetchval(statement("move_load"), self.consumer, *places) is None:
+            raise LeaseLost(self.consumer)
+
+    async def complete(self, connection: Connection, place: Place) -> None:
+        """From this transaction on, which ends at ``place.upto``, the copy is one that has been replayed up to there.
+
+        Raises ``LeaseLost`` when the database has lost a part of it: then it is to be looked up what is there.
+        """
+        ended = await connection.fetchval(statement("end_load"), self.consumer, place.stream, place.events)
+        if ended is None or await connection.fetch(statement("read_missing_in_shadow"), self.schema, self._tables):
+            raise LeaseLost(self.consumer)
+
+    async def missing(self) -> list[tuple[str, int]]:
+        """The indexes that are still to be built, each with the size of its table in bytes."""
+        rows = await self._pool.fetch(statement("read_missing_in_shadow"), self.schema, self._tables)
+        return [(name, size) for name, size in rows]
+
+    async def build(self, lease: Lease, index: str, *, alone: bool) -> None:
+        """Build one of these, ``alone``: in one process of the database."""
+        async with fenced(self._pool, lease, lease.position) as connection:
+            if alone:
+                await connection.execute(statement("spare_workers"))
+            await connection.execute(
+                statement("build_in_shadow"), self.schema, self._tables, index, timeout=LONG_SECONDS
+            )
+
+    async def analyze(self, lease: Lease) -> None:
+        """Let the planner know the rows before anybody asks for them."""
+        async with fenced(self._pool, lease, lease.position) as connection:
+            await connection.execute(statement("analyze_shadow"), self.schema, self._tables, timeout=LONG_SECONDS)
 
     @asynccontextmanager
     async def writing(self, lease: Lease, position: int) -> AsyncIterator[Connection]:
         """A fenced transaction in which the projection's tables are those of the copy."""
         async with fenced(self._pool, lease, position) as connection:
-            await connection.execute(statement("enter_shadow"), self.schema)
+            await connection.execute(statement("enter_shadow"), [self.schema])
             yield connection
 
     @asynccontextmanager
@@ -95,6 +160,7 @@ class Shadow:
         lease.fenced += 1
         try:
             removed = await connection.execute(statement("remove_consumer"), self.consumer, lease.token, complete_to)
+            await connection.execute(statement("delete_load"), self.consumer)
         except BaseException:
             lease.fenced -= 1
             raise
@@ -112,5 +178,7 @@ class Shadow:
 
     async def differences(self, connection: Connection, most: int) -> tuple[Difference, ...]:
         """The first rows, ``most`` per table, that are not the same byte for byte."""
-        rows = await connection.fetch(statement("compare_shadow"), self.schema, self._tables, most)
+        rows = await connection.fetch(
+            statement("compare_shadow"), self.schema, self._tables, most, timeout=LONG_SECONDS
+        )
         return tuple(Difference(table=table, live=live, rebuilt=rebuilt) for table, live, rebuilt in rows)

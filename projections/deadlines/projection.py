@@ -17,7 +17,7 @@ from protocol.announcements.evolve import DEFAULT_RANDOMIZATION, Watching
 from protocol.announcements.watch import Watch, to_json
 from protocol.json import dump
 from protocol.policies.state import PolicyState
-from protocol.streams import POLICIES
+from protocol.streams import ANNOUNCEMENTS, POLICIES
 
 TURN = 32
 """Policies that are followed before the event loop gets its turn."""
@@ -43,6 +43,7 @@ class DeadlinesProjection:
     name = "deadlines"
     version = 1
     tables = ("watched_policies", "deadlines")
+    streams = (POLICIES, ANNOUNCEMENTS)
 
     def __init__(
         self,

@@ -98,13 +98,14 @@ class IndexRows:
         """Whether things wait for their keys."""
         return any(row.reached is not None for row in (await self.known(connection)).values())
 
-    async def work(self, connection: Connection) -> bool:
-        """Make the keys of some more things; whether others wait."""
+    async def work(self, connection: Connection) -> int:
+        """Make the keys of some more things; how many."""
         owed = [row for row in (await self.known(connection)).values() if row.reached is not None]
-        if owed:
-            first = min(owed, key=lambda row: row.position)
-            await self._put(connection, [await _slice(connection, first, self._slice_things)])
-        return await self.owes(connection)
+        if not owed:
+            return 0
+        row, things = await _slice(connection, min(owed, key=lambda row: row.position), self._slice_things)
+        await self._put(connection, [row])
+        return things
 
     async def _put(self, connection: Connection, rows: Sequence[IndexRow]) -> None:
         kept = [row for row in rows if not row.needless]
@@ -118,8 +119,8 @@ class IndexRows:
             self._rows.pop(name, None)
 
 
-async def _slice(connection: Connection, row: IndexRow, most: int) -> IndexRow:
-    """Give the next things their keys."""
+async def _slice(connection: Connection, row: IndexRow, most: int) -> tuple[IndexRow, int]:
+    """Give the next things their keys: how far that has come, and how many things it were."""
     reached, behind = row.reached or "", f"{row.namespace};"
     total, done = row.total, row.done or 0
     if total is None:
@@ -133,8 +134,8 @@ async def _slice(connection: Connection, row: IndexRow, most: int) -> IndexRow:
         changes.add(thing_id, difference(present[thing_id], wanted))
     await changes.write(connection)
     if len(states) < most:
-        return replace(row, usable=row.fields, reached=None, done=None, total=None)
-    return replace(row, reached=states[-1]["thing_id"], done=done + len(states), total=total)
+        return replace(row, usable=row.fields, reached=None, done=None, total=None), len(states)
+    return replace(row, reached=states[-1]["thing_id"], done=done + len(states), total=total), len(states)
 
 
 def _read(record: Record) -> IndexRow:

@@ -142,6 +142,28 @@ def keys_of(document: JsonObject) -> set[tuple[str, str]]:
     return changed_keys({}, document).come
 
 
+def rows_of(thing_id: str, document: JsonObject) -> tuple[list[tuple[str, str, str]], set[str]]:
+    """The rows of a thing that has none yet, in the order of their primary key, and the paths to sort by.
+
+    The same as ``changed_keys`` finds between nothing and the document, at once and in one go.
+    """
+    keys: set[str] = set()
+    for root in ROOTS:
+        if not isinstance(value := document.get(root, MISSING), Missing):
+            _emit(value, root, keys)
+    rows: list[tuple[str, str, str]] = []
+    paths: set[str] = set()
+    for key in keys:
+        rows.append((thing_id, key, ""))
+        end = key.index(VALUE)
+        if NUMBER <= key[end + 1] < LAST_CLASS:
+            paths.add(key[:end])
+        if key.startswith(_FEATURE_PREFIX) and (found := _in_some_feature(key)) is not None:
+            rows.append((thing_id, *found))
+    rows.sort()
+    return rows, paths
+
+
 def changed_keys(before: JsonObject, after: JsonObject) -> Changes:
     """The changes that lead from one document to the other. Parts that both share are not looked at."""
     gone: set[str] = set()
@@ -166,12 +188,18 @@ def _sortable(keys: Iterable[str]) -> set[str]:
 def _rows(keys: Iterable[str]) -> set[tuple[str, str]]:
     rows = {(key, "") for key in keys}
     for key in keys:
-        if key.startswith(_FEATURE_PREFIX):
-            found = _feature_end.search(key, len(_FEATURE_PREFIX))
-            if found is not None:
-                end = found.start()
-                rows.add((SOME_FEATURE + key[end:], key[len(_FEATURE_PREFIX) : end]))
+        if key.startswith(_FEATURE_PREFIX) and (found := _in_some_feature(key)) is not None:
+            rows.add(found)
     return rows
+
+
+def _in_some_feature(key: str) -> tuple[str, str] | None:
+    """A key of a feature as one of ``features/*``, and the feature."""
+    found = _feature_end.search(key, len(_FEATURE_PREFIX))
+    if found is None:
+        return None
+    end = found.start()
+    return SOME_FEATURE + key[end:], key[len(_FEATURE_PREFIX) : end]
 
 
 def _compare(

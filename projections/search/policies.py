@@ -17,6 +17,8 @@ from protocol.policies.resolve import policies_imported
 from protocol.policies.state import PolicyState
 
 _POLICY = "policy:"
+_SLICE = 500
+"""Policies whose grants are derived at once."""
 _NO_TIME = datetime.min.replace(tzinfo=UTC)
 
 
@@ -52,9 +54,30 @@ class PolicyRows:
         documents = {name: state.document for name, state in living.items()}
         await _derive(connection, {*names, *importers, *rooted}, documents, self._root_policies)
 
+    def rooted(self, policy_id: str) -> bool:
+        """Whether root policies are added to the policy."""
+        return bool(roots_of(PolicyId(policy_id), self._root_policies))
+
+    async def settle(self, connection: Connection) -> None:
+        """Derive the grants of all policies that depend on others."""
+        rooted = await self._added_to(connection, [pattern for pattern, _ in self._root_policies])
+        for begin in range(0, len(rooted), _SLICE):
+            await _derive(connection, set(rooted[begin : begin + _SLICE]), {}, self._root_policies)
+        last, full = "", True
+        while full:
+            rows = await connection.fetch(statement("read_search_importing"), last, _SLICE)
+            importing = [row["policy_id"] for row in rows]
+            if importing:
+                await _derive(connection, set(importing), {}, self._root_policies)
+                last = importing[-1]
+            full = len(importing) == _SLICE
+
     async def _rooted(self, connection: Connection, names: Sequence[str]) -> list[str]:
         """The policies to which some of these are added as root policies."""
-        patterns = [pattern for pattern, root in self._root_policies if root in names]
+        return await self._added_to(connection, [pattern for pattern, root in self._root_policies if root in names])
+
+    async def _added_to(self, connection: Connection, patterns: Sequence[str]) -> list[str]:
+        """The policies in the namespaces that these patterns speak of."""
         if not patterns:
             return []
         rows = await connection.fetch(

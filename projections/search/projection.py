@@ -10,7 +10,10 @@ from eventstore.events import RecordedEvent, StreamName
 from projections.behind import WritingBehind
 from projections.cache import BoundedCache
 from projections.grouping import by_entity
-from projections.search.indexes import SLICE, IndexRows
+from projections.lives import Life
+from projections.projection import Rows
+from projections.search.indexes import SLICE, IndexRow, IndexRows
+from projections.search.loading import LOADED, Loading
 from projections.search.parts import THING, ThingRow, worked_out
 from projections.search.policies import PolicyRows
 from projections.search.writing import KeyChanges
@@ -42,6 +45,9 @@ class SearchProjection:
         "search_indexes",
     )
 
+    streams = ()
+    bare = LOADED
+
     ahead = (NAMESPACES,)
 
     def __init__(
@@ -50,6 +56,8 @@ class SearchProjection:
         self._cache: BoundedCache[ThingRow] = BoundedCache(cache_bytes)
         self._policies = PolicyRows(root_policies)
         self._indexes = IndexRows(slice_things)
+        self._index_rows: Mapping[str, IndexRow] = {}
+        self._loading = Loading(self._policies.rooted)
 
     async def apply(self, connection: Connection, events: Sequence[RecordedEvent]) -> None:
         """Follow the events and write what follows from them."""
@@ -68,13 +76,31 @@ class SearchProjection:
         """Drop the remembered rows."""
         self._cache.clear()
         self._indexes.forget()
+        self._loading.counts = KeyChanges()
+
+    async def begin_load(self, connection: Connection) -> None:
+        """Know which namespaces have a SearchIndex: they were looked at ahead."""
+        self._index_rows = await self._indexes.known(connection)
+
+    def load(self, lives: Sequence[Life]) -> Rows:
+        """The rows of things and policies; how many things have which paths is kept."""
+        return self._loading.rows(lives, self._index_rows)
+
+    async def sum_up(self, connection: Connection) -> None:
+        """Write how many more things have a value at which path."""
+        counts, self._loading.counts = self._loading.counts, KeyChanges()
+        await counts.write_counts(connection)
+
+    async def settle(self, connection: Connection) -> None:
+        """Write the grants of policies that import others or to which root policies are added."""
+        await self._policies.settle(connection)
 
     async def owes(self, connection: Connection) -> bool:
         """Whether things wait for other keys because the SearchIndex of their namespace was changed."""
         return await self._indexes.owes(connection)
 
-    async def work(self, connection: Connection) -> bool:
-        """Give some of them their keys; whether more things wait."""
+    async def work(self, connection: Connection) -> int:
+        """Give some of them their keys; how many."""
         return await self._indexes.work(connection)
 
     async def _apply_things(self, connection: Connection, groups: Mapping[StreamName, list[RecordedEvent]]) -> None:

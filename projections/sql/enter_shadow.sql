@@ -1,2 +1,3 @@
--- For the rest of the transaction, tables are those of the shadow where it has them. $1 schema of the shadow.
-SELECT set_config('search_path', quote_ident($1) || ', ' || quote_ident(live_schema()), true)
+-- For the rest of the transaction, tables are those of the shadows where these have them. $1 schemas of the shadows.
+SELECT set_config('search_path', string_agg(quote_ident(s), ', ') || ', ' || quote_ident(live_schema()), true)
+FROM unnest($1::text[]) AS s

@@ -10,7 +10,8 @@ from eventstore.events import RecordedEvent, StreamName
 from projections.cache import BoundedCache
 from projections.events import first_state, followed, freeze, thaw
 from projections.grouping import by_entity, namespace_of
-from projections.projection import NeedsRebuild
+from projections.lives import Life
+from projections.projection import NeedsRebuild, Rows
 from projections.statements import Connection, statement
 
 
@@ -37,6 +38,8 @@ class TwinsProjection:
     name = "twins"
     version = 1
     tables = ("twins",)
+    streams = ()
+    bare = tables
 
     def __init__(self, *, cache_bytes: int = 16 << 20) -> None:
         self._cache: BoundedCache[Row] = BoundedCache(cache_bytes)
@@ -55,6 +58,33 @@ class TwinsProjection:
     def forget(self) -> None:
         """Drop the remembered rows."""
         self._cache.clear()
+
+    async def begin_load(self, connection: Connection) -> None:
+        """Nothing has to be known."""
+
+    def load(self, lives: Sequence[Life]) -> Rows:
+        """A row for each, deleted ones too."""
+        return {
+            "twins": [
+                Row(
+                    life.stream,
+                    life.namespace,
+                    life.revision,
+                    life.position,
+                    life.created,
+                    life.modified,
+                    deleted=life.gone,
+                    state=life.frozen,
+                )
+                for life in lives
+            ]
+        }
+
+    async def sum_up(self, connection: Connection) -> None:
+        """Nothing was kept."""
+
+    async def settle(self, connection: Connection) -> None:
+        """Every entity stands for itself."""
 
     async def _rows_before(self, connection: Connection, firsts: Iterable[RecordedEvent]) -> dict[StreamName, Row]:
         """The rows that these events build on, of those entities that have one."""

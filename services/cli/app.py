@@ -26,7 +26,7 @@ COMMANDS: Final = {
     "policy": Listed(place="services.cli.policies:policies", says="Look into policies, straight from the log."),
     "rebuild": Listed(
         place="services.cli.rebuild:rebuild",
-        says="Build a read model again from the whole log while the service runs, then swap it in.",
+        says="Build read models again from the whole log while the service runs, then swap them in.",
     ),
     "search": Listed(
         place="services.cli.search:search",

@@ -62,7 +62,7 @@ def amqp_url() -> tuple[str, Path]:
 
 
 @contextlib.asynccontextmanager
-async def open_log() -> AsyncIterator[Log]:
+async def open_log(*, connections: int = 2) -> AsyncIterator[Log]:
     """The log, wherever it is; for a service that does not run, its embedded database is started for the time.
 
     Ends the command with exit code 3 when there is no database to be found.
@@ -70,7 +70,7 @@ async def open_log() -> AsyncIterator[Log]:
     chosen = settings()
     async with contextlib.AsyncExitStack() as stack:
         url = await stack.enter_async_context(database_url(chosen))
-        pool = await stack.enter_async_context(await create_pool(url, size=2))
+        pool = await stack.enter_async_context(await create_pool(url, size=connections))
         yield Log(pool=pool, store=PostgresEventStore(pool), url=url)
 
 

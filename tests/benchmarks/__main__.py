@@ -10,7 +10,7 @@ import contextlib
 import signal
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Annotated
@@ -26,11 +26,11 @@ from eventstore.pool import create_pool
 from eventstore.postgres import PostgresEventStore
 from services.embedded.postgres import EmbeddedPostgres
 from services.embedded.rabbitmq import EmbeddedRabbitMQ
-from tests.benchmarks import announcer, assets, enforcement, fleet, paths, scale, search
+from tests.benchmarks import announcer, assets, enforcement, fleet, paths, rebuilding, scale, search
 from tests.benchmarks.measures import Measure, report
 from tests.benchmarks.processes import twinlog
 
-PATHS = ("amqp", "http", "append", "replay", "scale", "search", "enforcement", "announcer")
+PATHS = ("amqp", "http", "append", "replay", "rebuild", "scale", "search", "enforcement", "announcer")
 CONSOLE = Console(stderr=True)
 WIDTH = 200
 
@@ -80,6 +80,10 @@ async def _measure(
     if {"amqp", "http"} & set(chosen):
         async with _servers() as (home, server, amqp_url):
             measures += await _hot_paths(home, server.url, amqp_url, chosen, rounds)
+    if "rebuild" in chosen:
+        with _home() as home:
+            async with EmbeddedPostgres(home) as server:
+                measures += await rebuilding.measure(server, rounds, _tell)
     if "scale" in chosen:
         async with _servers() as (home, server, amqp_url):
             measures += await scale.measure(home, server.url, amqp_url, _tell)
@@ -130,11 +134,18 @@ async def _log(database_url: str, chosen: tuple[str, ...], rounds: int) -> list[
 @contextlib.asynccontextmanager
 async def _servers() -> AsyncIterator[tuple[Path, EmbeddedPostgres, str]]:
     """A PostgreSQL and a RabbitMQ of the benchmark's own, gone afterwards."""
+    with _home() as home:
+        async with EmbeddedPostgres(home) as postgres, EmbeddedRabbitMQ(home, programs=Path(".twinlog")) as rabbitmq:
+            yield home, postgres, rabbitmq.url
+
+
+@contextlib.contextmanager
+def _home() -> Iterator[Path]:
+    """A folder for servers, gone afterwards."""
     with tempfile.TemporaryDirectory(prefix="twinlog-bench-") as folder:
         home = Path(folder)
         home.chmod(0o711)  # root's servers run as another user, who must get through, or their data stays elsewhere
-        async with EmbeddedPostgres(home) as postgres, EmbeddedRabbitMQ(home, programs=Path(".twinlog")) as rabbitmq:
-            yield home, postgres, rabbitmq.url
+        yield home
 
 
 def _tell(what: str) -> None:

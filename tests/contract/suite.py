@@ -228,6 +228,17 @@ class ReadContract:
         found = await everything(filled, selection, backwards=backwards, page_size=page_size)
         assert positions(found) == (expected[::-1] if backwards else expected)
 
+    @pytest.mark.parametrize("page_size", [1, 2, 100])
+    async def test_the_log_is_read_stream_by_stream(self, filled: EventStore, page_size: int) -> None:
+        log = await everything(filled)
+        upto = log[-2].position
+        wanted = sorted(log[:-1], key=lambda event: (event.stream, event.revision))
+        pages = [page async for page in filled.read_by_stream(to_position=upto, page_size=page_size)]
+        assert [event for page in pages for event in page] == wanted
+        assert all(0 < len(page) <= page_size for page in pages)
+        rest = filled.read_by_stream(to_position=upto, after_stream=RULES, page_size=page_size)
+        assert [event async for page in rest for event in page] == [each for each in wanted if each.stream > RULES]
+
     async def test_reading_ends_at_the_head_of_when_it_began(self, filled: EventStore) -> None:
         found: list[int] = []
         async for page in filled.read(page_size=4):

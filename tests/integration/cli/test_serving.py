@@ -120,6 +120,13 @@ async def test_rebuild_swaps_an_equal_read_model_in_while_the_service_runs(twinl
                 assert ended.code == 0, ended.err
                 assert "40 events replayed" in ended.text
                 assert ("row for row" in ended.text) == bool(options)
+        ended = await twinlog("rebuild", "all", "--compare")
+        assert ended.code == 0, ended.err
+        *counts, same = ended.text.splitlines()
+        assert [line.split(" replayed")[0] for line in counts] == [
+            f"{name}: 40 events" for name in ("twins", "revisions", "deadlines", "search")
+        ]
+        assert "row for row" in same
         assert await put(twinlog, "farm.one:0/attributes/n", 5) == 204
         shown = await twinlog("thing", "show", "farm.one:0")
     assert orjson.loads(shown.out)["attributes"] == {"n": 5}

@@ -26,6 +26,7 @@ READS: list[tuple[str, tuple[object, ...]]] = [
     ("read_forwards", (0, 20_000, ["thing:farm.two:"], ["modified"], 100)),
     ("read_stream_forwards", (DEVICE, 0, 0, 20_000, None, 10)),
     ("read_stream_backwards", (DEVICE, 2**62, 0, 20_000, None, 10)),
+    ("read_by_stream", (DEVICE, 5, 20_000, 1_000)),
     ("find_command", (DEVICE, "c2007")),
     ("head", ()),
     ("position_at_time", (NOON,)),

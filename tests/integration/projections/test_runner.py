@@ -88,6 +88,7 @@ class Slow:
     name = RevisionsProjection.name
     version = RevisionsProjection.version
     tables = RevisionsProjection.tables
+    streams = RevisionsProjection.streams
 
     def __init__(self) -> None:
         self.inside = asyncio.Event()

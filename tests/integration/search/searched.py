@@ -84,7 +84,8 @@ class Searched:
     async def slice(self) -> bool:
         """Some things get their keys; whether more have to."""
         async with self.pool.acquire() as connection, connection.transaction():
-            return await self.projection.work(connection)
+            await self.projection.work(connection)
+            return await self.projection.owes(connection)
 
     async def apply(self, *changes: tuple[str, str, str, object]) -> None:
         """Stream, type, path, value (``...`` for none) of events that are one batch."""

@@ -144,9 +144,9 @@ async def test_a_rebuild_while_commands_go_on_is_the_live_model_row_for_row(pool
                 return count
 
             writing = asyncio.create_task(go_on())
-            for page_size in (500, 37, 100):
+            for page_size, load_from in ((500, 1), (37, 1), (100, 1_000_000), (7, 100)):
                 before = await store.head()
-                options = RebuildOptions(compare=True, page_size=page_size)
+                options = RebuildOptions(compare=True, page_size=page_size, load_from=load_from)
                 rebuilt = await Rebuild(pool, store, SearchProjection(), options=options).run()
                 assert rebuilt.differences == ()
                 assert rebuilt.position >= before

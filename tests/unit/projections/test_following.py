@@ -16,7 +16,10 @@ NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 THING = {"thingId": "farm:pump", "policyId": "farm:pump", "attributes": {"room": {"floor": 1}}, "features": {}}
 METADATA = {"ditto-event-metadata": {"attributes": {"room": {"floor": {"unit": "storey"}}}}}
 
-paths = st.sampled_from(("/attributes/room",) * 6 + ("/attributes/room/floor", "/attributes", "/features/motor", "/"))
+paths = st.sampled_from(
+    ("/attributes/room", "/attributes/r~1m", "/attributes/other/deep", "/features/x/properties/a") * 3
+    + ("/attributes/room/floor", "/attributes", "/features/motor", "/")
+)
 values = st.sampled_from((1, 2, {"floor": 3}, {}, {"floor": {"deep": True}}))
 kinds = st.sampled_from(("modified", "modified", "modified", "created", "merged", "deleted"))
 headers = st.sampled_from(({}, {}, {}, METADATA))

@@ -1,0 +1,2 @@
+-- Its successor has one parameter more.
+DROP FUNCTION create_shadow(text, text[])
