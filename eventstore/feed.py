@@ -21,7 +21,7 @@ from eventstore.listening import EVENTS, Listener
 from eventstore.pool import Pool
 from eventstore.reader import LogReader, events_of
 
-logger = logging.getLogger(__name__)
+log = logging.getLogger(__name__)
 
 _PAGE: Final = 1_000
 _AHEAD: Final = 64
@@ -182,7 +182,7 @@ class Feed:
                 while self._based and await self._catch_up():
                     pass
             except StoreUnavailable as error:
-                logger.warning("following the log interrupted: %s", error)
+                log.warning("following_interrupted", extra={"reason": str(error)})
                 await asyncio.sleep(_BACKOFF_SECONDS)
                 self._look()
 
@@ -204,4 +204,4 @@ class Feed:
             try:
                 await self._reader.rows("announce", str(self._unsaid))
             except StoreUnavailable as error:
-                logger.info("not announced, others will find position %d by looking: %s", self._unsaid, error)
+                log.info("not_announced", extra={"position": self._unsaid, "reason": str(error)})

@@ -24,7 +24,7 @@ SOLE_WRITER: Final = "twinlog_sole_writer"
 _CHECK_SECONDS: Final = 10.0
 _BACKOFF_SECONDS: Final = (0.05, 0.1, 0.2, 0.5, 1.0)
 
-logger = logging.getLogger(__name__)
+log = logging.getLogger(__name__)
 
 
 class Listener:
@@ -57,7 +57,7 @@ class Listener:
                     finally:
                         self._leave(connection)
             except StoreUnavailable as error:
-                logger.warning("listening interrupted: %s", error)
+                log.warning("listening_interrupted", extra={"reason": str(error)})
             await asyncio.sleep(_BACKOFF_SECONDS[min(failures, len(_BACKOFF_SECONDS) - 1)])
             failures += 1
 

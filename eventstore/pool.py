@@ -16,7 +16,7 @@ Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 PooledConnection: TypeAlias = "asyncpg.pool.PoolConnectionProxy[asyncpg.Record]"
 Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
 
-logger = logging.getLogger(__name__)
+log = logging.getLogger(__name__)
 
 OLDEST_SERVER = 15
 """The oldest major version of PostgreSQL that is supported."""
@@ -70,7 +70,7 @@ async def _prepare(connection: Connection | PooledConnection) -> None:
     # "Acknowledged" means durable. Where a role or a database was told to answer before the log is on disk, our own
     # sessions say otherwise; the stronger settings for standbys (remote_write, remote_apply) stay as they are.
     if await connection.fetchval(statement("insist_on_durability")):
-        logger.warning("synchronous_commit was off for this role or database; switched on for our sessions")
+        log.warning("synchronous_commit_switched_on", extra={"reason": "it was off for this role or database"})
 
 
 async def _keep(connection: Connection | PooledConnection) -> None:

@@ -48,7 +48,7 @@ from eventstore.listening import SOLE_WRITER
 from eventstore.postgres import PostgresEventStore
 from eventstore.reader import LogReader
 
-logger = logging.getLogger(__name__)
+log = logging.getLogger(__name__)
 
 
 class SoleWriter:
@@ -132,7 +132,7 @@ class SoleWriter:
             return
         self._token = self._epoch = token
         self._trust(sent)
-        logger.info("sole writer: trusting cached states from now on, epoch %d", token)
+        log.info("sole_writer_trusts_its_cache", extra={"epoch": token})
 
     async def _keep(self, token: int) -> None:
         sent = self._clock()
@@ -144,7 +144,7 @@ class SoleWriter:
         self._distrust()  # before the release: after it others append at once
         await self._release(token)
         self._contested.clear()
-        logger.info("sole writer: another process appends, sharing the log again")
+        log.info("sole_writer_shares_the_log")
 
     async def _release(self, token: int) -> None:
         await self._reader.rows("lease_release", token, self._writer)

@@ -16,7 +16,7 @@ from eventstore.reader import LogReader, Pages
 from eventstore.selecting import is_past, matcher
 from eventstore.store import Selection
 
-logger = logging.getLogger(__name__)
+log = logging.getLogger(__name__)
 
 _RETRY_SECONDS: Final = 0.2
 
@@ -96,5 +96,5 @@ def _within(selection: Selection, live: Sequence[RecordedEvent]) -> Sequence[Rec
 
 
 async def _pause(error: StoreUnavailable) -> None:
-    logger.warning("subscription waits for the database: %s", error)
+    log.warning("subscription_waits", extra={"reason": str(error)})
     await asyncio.sleep(_RETRY_SECONDS)

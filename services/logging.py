@@ -45,7 +45,9 @@ def configure_logging(
     )
     handler = logging.StreamHandler(stream)
     handler.setFormatter(
-        structlog.stdlib.ProcessorFormatter(foreign_pre_chain=shared, processors=_printing(style, stream))
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=[structlog.stdlib.ExtraAdder(), *shared], processors=_printing(style, stream)
+        )
     )
     root = logging.getLogger()
     root.handlers[:] = [handler]

@@ -28,6 +28,7 @@ from protocol.errors import (
     DittoError,
     PolicyNotFound,
     PolicyNotModifiable,
+    Precondition,
     ThingNotDeletable,
     ThingNotFound,
     ThingNotModifiable,
@@ -101,6 +102,14 @@ def enforce_history(command: Command, state: EntityState | None, context: Contex
         raise _not_found(command.entity_id, ROOT)
     if not _tree(state, enforcer, context, "READ").unrestricted(command.path):
         raise _unseen(command.path, state, enforcer, context)
+
+
+def as_told(error: Precondition, command: Command, state: EntityState | None, context: Context) -> Precondition:
+    """The refusal by an entity tag of what the caller may do: the tag itself is for whoever may read what it is of."""
+    enforcer = None if state is None or state.deleted else context.enforcer(governing_policy(state))
+    if state is None or enforcer is None or _tree(state, enforcer, context, "READ").unrestricted(command.path):
+        return error
+    return error.without_tag()
 
 
 def _governing(state: EntityState, context: Context) -> PolicyState | None:

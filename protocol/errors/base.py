@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import ClassVar, Final
+from typing import ClassVar, Final, Self
 
 from protocol.json_types import JsonObject, JsonValue
 
@@ -72,10 +72,18 @@ class Precondition(DittoError):
     hint = "Read the resource again, take its current ETag, and decide anew."
 
     def __init__(self, header: str, expected: str, actual: str | None) -> None:
+        self._decided = f"The precondition {header}: {expected} decided the request"
         found = "the resource does not exist" if actual is None else f"the current entity tag is {actual}"
-        super().__init__(f"The precondition {header}: {expected} decided the request: {found}.")
+        super().__init__(f"{self._decided}: {found}.")
         if actual is not None:
             self.headers = {"etag": actual}
+
+    def without_tag(self) -> Self:
+        """The same for a caller who may not read what the tag is of: it would let him try which value it could be."""
+        if "etag" in self.headers:
+            self.message = f"{self._decided}."
+            self.headers = {}
+        return self
 
 
 class TooLarge(DittoError):

@@ -127,8 +127,8 @@ class ThingPolicyInvalid(ThingError):
     code = "things:policy.invalid"
     hint = "A policy needs at least one permanent subject with WRITE on 'policy:/'."
 
-    def __init__(self, thing_id: str, reason: str) -> None:
-        super().__init__(f"The policy for the thing '{thing_id}' is not valid: {reason}.")
+    def __init__(self, thing_id: str, reason: str, description: str | None = None) -> None:
+        super().__init__(f"The policy for the thing '{thing_id}' is not valid: {reason}.", description)
 
 
 class ThingPolicyNotAllowed(ThingError):

@@ -7,6 +7,7 @@ Source: Ditto documentation, pages *protocol-specification-policies* and *basic-
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import assert_never
 
 from protocol.context import Context, Limits
@@ -46,7 +47,7 @@ def decide_policy(command: Command, state: PolicyState | None, context: Context)
     Raises the ``DittoError`` to answer with.
     """
     if command.verb == "execute":
-        return decide_token_action(command, state, context)
+        return _act(command, state, context)
     resource = served(command.path, command.verb)
     policy = None if state is None or state.deleted else state
     match command.verb:
@@ -62,6 +63,14 @@ def decide_policy(command: Command, state: PolicyState | None, context: Context)
             raise UnknownCommand("merge of a policy")
         case _:
             assert_never(command.verb)
+
+
+def _act(command: Command, state: PolicyState | None, context: Context) -> Decision:
+    """A token action; entity tags are those of the policy or the entry that it is about."""
+    decision = decide_token_action(command, state, context)
+    if state is not None:
+        CONDITIONS.check(command, etag(state, command.path[:-2]))
+    return decision
 
 
 def policies_needed(command: Command, policy: PolicyState | None, limits: Limits) -> tuple[PolicyId, ...]:
@@ -116,9 +125,11 @@ def _retrieve(command: Command, resource: Resource, policy: PolicyState | None) 
         if _parent_is_missing(command, policy) or isinstance(resource.default, Missing):
             raise _absent(command, resource, policy)
         value = resource.default
-    if not resolved:
-        CONDITIONS.check(command, etag(policy, command.path) or value_tag(value))
-    return _answer(command, 200, value=value, taggable=not resolved)
+    if resolved:
+        return _answer(command, 200, value=value, taggable=False)
+    tag = _tag(resource, policy, command.path)
+    CONDITIONS.check(command, tag or value_tag(value))
+    return replace(_answer(command, 200, value=value, taggable=True), headers={} if tag is None else {"etag": tag})
 
 
 def _create(command: Command, resource: Resource, policy: PolicyState | None, context: Context) -> Decision:
@@ -139,7 +150,7 @@ def _modify(command: Command, resource: Resource, policy: PolicyState | None, co
     value = _whole(command, resource, context) if not command.path else _value(command, resource, context)
     policy = _existing(command, policy)
     before = resolve(policy.document, command.path)
-    CONDITIONS.check(command, None if isinstance(before, Missing) else etag(policy, command.path))
+    CONDITIONS.check(command, _tag(resource, policy, command.path))
     _check_parent(command, policy)
     CONDITIONS.check_equal(command, before, value)
     after = value if not command.path else assign(policy.document, command.path, value)
@@ -171,6 +182,14 @@ def _delete(command: Command, resource: Resource, policy: PolicyState | None, co
         check_change(after, path=command.path, of_entry=resource.of_entry, context=context, before=policy.document)
     event = Event(entity_id=policy.policy_id, action="deleted", path=command.path)
     return _answer(command, 204, events=(event,), taggable=False)
+
+
+def _tag(resource: Resource, policy: PolicyState, path: Pointer) -> str | None:
+    """The entity tag of what is there; a part that is always there has one even if nothing is stored."""
+    tag = etag(policy, path)
+    if tag is None and resource.always_there and resource.taggable and not isinstance(resource.default, Missing):
+        return value_tag(resource.default)
+    return tag
 
 
 def _is_fresh(resource: Resource, before: JsonValue | Missing, value: JsonValue) -> bool:

@@ -26,7 +26,7 @@ from protocol.errors import (
 from protocol.identifiers import PolicyId
 from protocol.json import JsonObject, JsonValue
 from protocol.pointers import Pointer
-from protocol.policies.ownership import owners
+from protocol.policies.ownership import is_owned
 from protocol.policies.resolve import MAX_FOLLOWED, MAX_REFERRED, MAX_TAKEN, is_too_much
 from protocol.policies.state import PolicyState
 from protocol.policies.values import MAX_IMPORTS, check_label, check_resource_key, check_subject_id
@@ -72,7 +72,7 @@ def check_change(after: JsonValue, *, path: Pointer, of_entry: bool, context: Co
     _check_references(change)
     _check_amount(change)
     limits = context.limits
-    if limits.prevents_lockout and not policy.get("imports") and not owners(policy):
+    if limits.prevents_lockout and not policy.get("imports") and not is_owned(policy):
         raise (
             PolicyEntryModificationInvalid(change.policy_id, path[1])
             if of_entry

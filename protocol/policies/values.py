@@ -68,16 +68,19 @@ Reader: TypeAlias = Callable[[JsonValue, Reading], JsonValue]
 
 
 def read_policy(value: JsonValue, reading: Reading) -> JsonObject:
-    """A whole policy; ``policyId`` is for the caller to compare."""
+    """A whole policy, which needs entries of its own unless it imports some.
+
+    ``policyId`` is for the caller to compare.
+    """
     policy = _object(value, reading)
     stored: JsonObject = {}
     if policy.get("policyId") is not None:
         stored["policyId"] = str(PolicyId.parse(_string(policy["policyId"], reading.below("policyId"))))
     if policy.get("imports") is not None:
         stored["imports"] = read_imports(policy["imports"], reading.below("imports"))
-    if policy.get("entries") is None:
+    if "entries" not in policy and not stored.get("imports"):
         raise JsonFieldMissing("entries", "the policy")
-    stored["entries"] = read_entries(policy["entries"], reading.below("entries"))
+    stored["entries"] = read_entries(policy.get("entries", {}), reading.below("entries"))
     return stored
 
 
@@ -120,7 +123,9 @@ def read_subject(value: JsonValue, reading: Reading) -> JsonValue:
     subject = _object(value, reading)
     if subject.get("type") is None:
         raise JsonFieldMissing("type", f"the subject at {reading.where}")
-    stored: JsonObject = {"type": _string(subject["type"], reading.below("type"))}
+    if not isinstance(subject["type"], str):
+        raise JsonFormatInvalid(reading.below("type").where, "a JSON string")
+    stored: JsonObject = {"type": subject["type"]}
     if subject.get("expiry") is not None:
         ends = expiry(subject["expiry"], now=reading.now, granularity=reading.granularity.expiry)
         stored["expiry"] = printed(ends)
@@ -144,7 +149,7 @@ def read_resource(value: JsonValue, reading: Reading) -> JsonValue:
     for member in ("grant", "revoke"):
         if member not in rights:
             raise JsonFieldMissing(member, f"the resource at {reading.where}; it may be []")
-        stored[member] = _permissions(rights[member], f"'{member}' of {reading.where}")
+        stored[member] = _permissions(rights[member], member, reading)
     return stored
 
 
@@ -270,9 +275,11 @@ def check_resource_key(key: str) -> str:
     return f"{found[1]}:{pointer}"
 
 
-def _permissions(value: JsonValue, where: str) -> list[JsonValue]:
+def _permissions(value: JsonValue, member: str, reading: Reading) -> list[JsonValue]:
     if not isinstance(value, list) or not all(item in PERMISSIONS for item in value):
-        raise JsonFormatInvalid(where, f"an array that holds {', '.join(PERMISSIONS)} or nothing")
+        raise JsonFormatInvalid(
+            f"'{member}' of {reading.where}", f"an array that holds {', '.join(PERMISSIONS)} or nothing"
+        )
     return [item for item in PERMISSIONS if item in value]
 
 

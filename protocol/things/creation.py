@@ -23,6 +23,7 @@ from protocol.errors import (
     JsonFormatInvalid,
     PlaceholderReferenceNotSupported,
     PlaceholderReferenceUnknownField,
+    PolicyNotCreatable,
     PolicyNotFound,
     PolicyTooLarge,
     ThingNotCreatable,
@@ -35,7 +36,7 @@ from protocol.identifiers import EntityId, PolicyId, ThingId
 from protocol.json import JsonObject, JsonValue, dump
 from protocol.pointers import ROOT, Pointer, parse, resolve, text
 from protocol.policies.decide import administers, policies_mentioned, reading, unborn
-from protocol.policies.ownership import owners
+from protocol.policies.ownership import is_owned
 from protocol.policies.soundness import check_change
 from protocol.policies.state import default_policy
 from protocol.policies.values import read_policy
@@ -128,7 +129,7 @@ def _plan(thing_id: ThingId, body: JsonObject) -> _Plan:
     if inline is None:
         return _Plan(target=wanted or PolicyId(thing_id), exists=wanted is not None)
     if not isinstance(inline, dict):
-        raise ThingPolicyInvalid(thing_id, "it is no JSON object")
+        raise ThingPolicyInvalid(thing_id, "it is no JSON object", "Write '_policy' as an object with entries.")
     own = inline.get("policyId")
     return _Plan(target=wanted or (PolicyId(thing_id) if own is None else PolicyId.parse(str(own))), inline=inline)
 
@@ -182,9 +183,12 @@ def _policy(command: Command, plan: _Plan, context: Context) -> JsonObject | Non
     except PolicyTooLarge:
         raise
     except DittoError as error:
-        raise ThingNotCreatable(thing_id, error.message, status=error.status) from error
+        reason = error.message.removesuffix(".")
+        raise ThingNotCreatable(thing_id, reason, status=error.status, description=error.description) from error
     if command.headers.get("allow-policy-lockout") is not True and not administers(policy, context):
-        raise ThingNotCreatable(thing_id, "you could not change its policy afterwards", status=403)
+        raise ThingNotCreatable(
+            thing_id, "you could not change its policy afterwards", status=403, description=PolicyNotCreatable.hint
+        )
     return policy
 
 
@@ -220,8 +224,8 @@ def _read(thing_id: ThingId, policy: JsonObject, context: Context) -> JsonObject
     try:
         read = read_policy(policy, reading(context))
     except JsonError as error:
-        raise ThingPolicyInvalid(thing_id, error.message) from error
-    if context.limits.prevents_lockout and not read.get("imports") and not owners(read):
+        raise ThingPolicyInvalid(thing_id, error.message.removesuffix("."), error.description) from error
+    if context.limits.prevents_lockout and not read.get("imports") and not is_owned(read):
         raise ThingPolicyInvalid(thing_id, "no permanent subject has WRITE on policy:/")
     return read
 

@@ -64,7 +64,7 @@ class KeySet:
 
 
 def _signing_key(jwk: JsonValue) -> JsonObject | None:
-    if not isinstance(jwk, dict) or not isinstance(jwk.get("kid"), str) or jwk.get("kty") not in _PUBLIC:
+    if not isinstance(jwk, dict) or not isinstance(jwk.get("kid"), str) or jwk.get("kty") not in [*_PUBLIC]:
         return None
     operations = jwk.get("key_ops", ["verify"])
     usable = jwk.get("use", "sig") == "sig" and isinstance(operations, list) and "verify" in operations

@@ -84,15 +84,16 @@ class DiscoveredKeys:
             return await _get(session, self._keys_url(text))
 
     def _keys_url(self, text: bytes) -> str:
+        """Where the document says that the keys are. One that names another issuer is not ours; it may name none."""
         try:
             document = parse(text, max_depth=_DEPTH)
         except DittoError as error:
             raise KeysUnreachable("the discovery document is no JSON") from error
-        named = document.get("issuer") if isinstance(document, dict) else None
-        url = document.get("jwks_uri") if isinstance(document, dict) else None
-        if not isinstance(named, str) or named not in self._authority.names | {self._authority.url}:
+        if not isinstance(document, dict):
+            raise KeysUnreachable("the discovery document is no JSON object")
+        if document.get("issuer", self._authority.url) not in [*self._authority.names, self._authority.url]:
             raise KeysUnreachable("the discovery document is that of another issuer")
-        scheme = self._authority.url.partition("://")[0]
+        url, scheme = document.get("jwks_uri"), self._authority.url.partition("://")[0]
         if not isinstance(url, str) or not url.startswith(("https://", f"{scheme}://")):
             raise KeysUnreachable("the discovery document does not say where the keys are")
         return url

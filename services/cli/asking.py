@@ -35,9 +35,17 @@ class Service:
         except (aiohttp.ClientError, TimeoutError) as error:
             fail(f"The service does not answer: {error!r}", Exit.UNREACHED)
         if response.status != 200:
-            refusal = orjson.loads(body)
-            fail(f"{refusal.get('message')} {refusal.get('description') or ''}".strip(), Exit.USAGE)
+            fail(_words(body), Exit.USAGE)
         return body
+
+
+def _words(refusal: bytes) -> str:
+    """What the service said; what is refused before it is read, such as a target that is too long, in plain text."""
+    try:
+        error = orjson.loads(refusal)
+    except orjson.JSONDecodeError:
+        return refusal.decode(errors="replace").strip()
+    return f"{error.get('message')} {error.get('description') or ''}".strip()
 
 
 @asynccontextmanager

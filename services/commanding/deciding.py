@@ -8,8 +8,9 @@ from typing import TypeVar, TypeVarTuple
 
 from protocol.context import Context
 from protocol.decision import Decision
+from protocol.enforcement.enforce import as_told
 from protocol.entities import EntityState, respond
-from protocol.errors import DittoError, InternalError
+from protocol.errors import DittoError, InternalError, Precondition
 from protocol.identifiers import EntityId
 from protocol.signals import Command
 from services.commanding.pending import Answer
@@ -35,7 +36,10 @@ def guarded(entity_id: EntityId, work: Callable[[*Ts], T], *args: *Ts) -> T | Di
 def considered(command: Command, state: EntityState | None, context: Context) -> tuple[Decision, EntityState | None]:
     """The decision on what the caller may do, and the entity as the caller may see it; raises what refuses it."""
     command, shown = permitted(command, state, context)
-    return decided(command, shown, context), shown
+    try:
+        return decided(command, shown, context), shown
+    except Precondition as error:
+        raise as_told(error, command, state, context) from None
 
 
 def unchanged(decision: Decision, state: EntityState | None) -> Answer:
@@ -51,5 +55,4 @@ def read(command: Command, state: EntityState | None, context: Context) -> Answe
 
 
 def _read(command: Command, state: EntityState | None, context: Context) -> Answer:
-    command, shown = permitted(command, state, context)
-    return unchanged(decided(command, shown, context), shown)
+    return unchanged(*considered(command, state, context))

@@ -73,7 +73,7 @@ class HttpApp:
             response = refusal_answer(refusal, correlation_id or new_correlation_id())
         except Exception:
             correlation_id = correlation_id or new_correlation_id()
-            log.exception("http request failed", method=request.method, correlation_id=correlation_id)
+            log.exception("http_request_failed", method=request.method, correlation_id=correlation_id)
             response = error_answer(GatewayInternalError("The request could not be answered."), correlation_id)
         if self._edge.stopping.is_set():
             response.force_close()

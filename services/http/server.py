@@ -40,12 +40,12 @@ async def serve_http(
         site = TCPSite(runner, host, port, backlog=BACKLOG)
         await site.start()
         bound = runner.addresses[0][1]
-        log.info("http listening", host=host, port=bound)
+        log.info("http_listening", host=host, port=bound)
         yield bound
     finally:
         app.edge.stopping.set()
         await _cleanup(runner, shutdown_seconds)
-        log.info("http stopped")
+        log.info("http_stopped")
 
 
 async def _cleanup(runner: ServerRunner, seconds: float) -> None:
@@ -54,4 +54,4 @@ async def _cleanup(runner: ServerRunner, seconds: float) -> None:
         async with asyncio.timeout(seconds + 1):
             await runner.cleanup()
     except TimeoutError:
-        log.warning("http requests were cut off", seconds=seconds)
+        log.warning("http_requests_cut_off", seconds=seconds)

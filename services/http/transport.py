@@ -44,7 +44,7 @@ class HttpConnection(RequestHandler):
         """The answer to what could not be read as HTTP; the connection closes behind it."""
         refusal = self._refusal(exc)
         if refusal.status >= 500:
-            log.error("http connection failed", exc_info=exc)
+            log.error("http_connection_failed", exc_info=exc)
         response = refusal_answer(refusal, new_correlation_id())
         response.force_close()
         return response

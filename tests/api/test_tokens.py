@@ -183,6 +183,17 @@ async def test_a_wrong_body_of_an_action(policy: Client, data: bytes, kind: str,
     assert (reply.status, reply.error) == (status, code)
 
 
+@pytest.mark.parametrize("scope", ["/entries/reader", ""])
+async def test_a_token_acts_only_on_what_it_has_seen(policy: Client, scope: str) -> None:
+    app, path = bearer(sub="app"), f"{P}{scope}/actions/activateTokenIntegration"
+    seen = (await policy("GET", f"{P}{scope}")).headers["ETag"]
+    for header, tag in (("If-Match", '"rev:99"'), ("If-None-Match", seen), ("If-None-Match", "*")):
+        refused = await policy("POST", path, None, {header: tag}, data=b"", auth=app)
+        assert (refused.status, refused.error) == (412, "policies:precondition.failed")
+    assert (await policy("POST", path, None, {"If-Match": seen}, data=b"", auth=app)).status == 204
+    assert (await policy("POST", path, None, {"If-Match": seen}, data=b"", auth=app)).status == 412
+
+
 async def test_a_repeated_activation_is_answered_as_the_first(policy: Client) -> None:
     for _ in range(2):
         path = f"{P}/entries/reader/actions/activateTokenIntegration"

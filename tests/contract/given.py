@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from datetime import UTC, datetime, timedelta
 
 from eventstore.events import Appended, Commit, Conflict, NewEvent, RecordedEvent, StreamAppend, StreamName
@@ -63,16 +63,6 @@ async def first(batches: AsyncIterator[Batch], count: int, *, seconds: float = 2
     if isinstance(batches, AsyncGenerator):
         await batches.aclose()
     return found
-
-
-async def eventually(condition: Callable[[], Awaitable[bool] | bool], *, seconds: float = 20) -> None:
-    """Wait until the condition holds; fail after ``seconds``."""
-    async with asyncio.timeout(seconds):
-        while True:
-            answer = condition()
-            if answer if isinstance(answer, bool) else await answer:
-                return
-            await asyncio.sleep(0.005)
 
 
 def positions(events: Sequence[RecordedEvent]) -> list[int]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 import aiohttp
 
 from tests.faults.service import PASSWORD, USER, Service
-from tests.faults.waiting import DEADLINE
+from tests.waiting import DEADLINE
 
 TROUBLE = (aiohttp.ClientError, TimeoutError, OSError)
 NOT_NOW = 503

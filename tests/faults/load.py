@@ -13,7 +13,7 @@ import orjson
 from aio_pika.abc import AbstractExchange
 
 from services.amqp.topology import Topology
-from tests.faults.waiting import DEADLINE, eventually
+from tests.waiting import DEADLINE, eventually
 
 CONTENT_TYPE = "application/vnd.eclipse.ditto+json"
 MERGE_PATCH = "application/merge-patch+json"

@@ -15,8 +15,8 @@ from services.amqp.meters import PUBLISHER
 from services.core import PROJECTIONS
 from tests.faults.load import ANSWERS
 from tests.faults.service import Service
-from tests.faults.waiting import DEADLINE, eventually
 from tests.faults.world import BACKEND, World
+from tests.waiting import DEADLINE, eventually
 
 
 async def settled(world: World, message_ids: Collection[str], *, within: float = DEADLINE) -> list[RecordedEvent]:

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import aiohttp
 
-from tests.faults.waiting import DEADLINE, eventually
+from tests.waiting import DEADLINE, eventually
 
 USER, PASSWORD = "field", "only-in-tests"
 SUBJECT = f"nginx:{USER}"

@@ -14,8 +14,8 @@ from tests.faults.conftest import Tell
 from tests.faults.load import CONTENT_TYPE, NAMESPACE, Load, loading
 from tests.faults.promises import check_log, check_no_defects, followed, settled
 from tests.faults.service import service
-from tests.faults.waiting import eventually
 from tests.faults.world import World, watched
+from tests.waiting import eventually
 
 PUMP = f"{NAMESPACE}/pump-0/things/twin/commands"
 NOBODY = f"{NAMESPACE}/nobody/things/twin/commands"

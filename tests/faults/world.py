@@ -19,7 +19,7 @@ from services.amqp.topology import Topology
 from services.core import projections
 from services.settings import load_settings
 from tests.faults.load import ANSWERS
-from tests.faults.waiting import DEADLINE, eventually
+from tests.waiting import DEADLINE, eventually
 
 BACKEND = "backend"
 END = "end"

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
-from typing import Final, Self
+from typing import Any, Final, Self
 
 from eventstore.events import RecordedEvent
 from eventstore.memory import InMemoryEventStore, InMemorySoleWriter
@@ -18,6 +18,7 @@ from protocol.json import JsonValue, dump
 from protocol.signals import Command, Response, Signal
 from services.commanding.commanding import Commanding
 from services.metrics import Metrics
+from tests.matrix.model import Expected
 from tests.matrix.world import MADE_BY, NEVER, NO_POLICY, World, commands
 
 WHOLE_POLICY: Final = "policyId,imports,entries,_revision,_created,_modified"
@@ -128,6 +129,21 @@ class Stage:
         """Whether the service has the entity in memory as it was made, byte for byte, with its revision and times."""
         kind = "thing" if isinstance(entity, ThingId) else "policy"
         return await self._look(entity) == self._as_made[kind, entity]
+
+    async def problems(
+        self, expected: Expected, answering: Awaitable[tuple[int, Any]], touched: EntityId | None
+    ) -> list[str]:
+        """What is wrong with an answer, and with what it left in the log and in memory; the stage is as made again."""
+        head = await self.store.head()
+        problems = expected.problems(*await answering)
+        appended = await self.store.head() - head
+        if appended != expected.events:
+            problems.append(f"{expected.events} events were due, {appended} came")
+        if appended:
+            await self.renew()
+        elif touched is not None and not await self.untouched(touched):
+            problems.append("it left something behind in memory")
+        return problems
 
     async def _look(self, entity: EntityId) -> bytes:
         fields = WHOLE_THING if isinstance(entity, ThingId) else WHOLE_POLICY

@@ -49,17 +49,7 @@ class Matrix:
         return [f"{cell}: {problem}" for cell in cells(_oracle(role)) for problem in await self._problems(role, cell)]
 
     async def _problems(self, role: Role, cell: Cell) -> list[str]:
-        store, touched = self._stage.store, cell.touched
-        head = await store.head()
-        problems = cell.expected.problems(*await self._deliver(role, cell))
-        appended = await store.head() - head
-        if appended != cell.expected.events:
-            problems.append(f"{cell.expected.events} events were due, {appended} came")
-        if appended:
-            await self._stage.renew()
-        elif touched is not None and not await self._stage.untouched(touched):
-            problems.append("it left something behind in memory")
-        return problems
+        return await self._stage.problems(cell.expected, self._deliver(role, cell), cell.touched)
 
     async def _deliver(self, role: Role, cell: Cell) -> tuple[int, Any]:
         tag = next(self._tags)

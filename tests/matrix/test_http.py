@@ -41,17 +41,7 @@ class Matrix:
         ]
 
     async def _problems(self, role: Role, cell: Cell) -> list[str]:
-        store, touched = self._stage.store, cell.touched
-        head = await store.head()
-        problems = cell.expected.problems(*await self._ask(role, cell))
-        appended = await store.head() - head
-        if appended != cell.expected.events:
-            problems.append(f"{cell.expected.events} events were due, {appended} came")
-        if appended:
-            await self._stage.renew()
-        elif touched is not None and not await self._stage.untouched(touched):
-            problems.append("it left something behind in memory")
-        return problems
+        return await self._stage.problems(cell.expected, self._ask(role, cell), cell.touched)
 
 
 @cache

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -22,18 +22,10 @@ from services.amqp.searches import SearchEdge
 from services.amqp.topology import Topology
 from services.metrics import Metrics
 from services.outcomes import Index
+from tests.waiting import eventually
 
 FAST = Backoff(first=0.02, longest=0.2, steady=1.0)
 DEADLINE = 30.0
-
-
-async def eventually(condition: Callable[[], bool], what: str, *, within: float = DEADLINE) -> None:
-    """Wait until the condition holds; fail with ``what`` when it does not in time."""
-    end = time.monotonic() + within
-    while not condition():
-        if time.monotonic() > end:
-            raise AssertionError(f"did not happen within {within} s: {what}")
-        await asyncio.sleep(0.005)
 
 
 def envelope(

@@ -14,8 +14,9 @@ from protocol.errors import ThingNotFound
 from protocol.identifiers import ThingId
 from protocol.signals import Response
 from services.amqp.fakes import ScriptedCommanding, Submission, done
-from tests.integration.amqp.harness import envelope, eventually, left_in_queue, new_consumer, running, take
+from tests.integration.amqp.harness import envelope, left_in_queue, new_consumer, running, take
 from tests.integration.amqp.harness import field as open_field
+from tests.waiting import eventually
 
 BOTH = ["twin-persisted", "search-persisted"]
 

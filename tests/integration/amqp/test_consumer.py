@@ -9,7 +9,8 @@ from protocol.errors import DittoError, GatewayServiceUnavailable, PreconditionF
 from protocol.signals import Command, Response
 from services.amqp.fakes import ScriptedCommanding, Submission, done
 from services.amqp.identity import EntityBinding, Identity
-from tests.integration.amqp.harness import envelope, eventually, field, left_in_queue, new_consumer, running, take
+from tests.integration.amqp.harness import envelope, field, left_in_queue, new_consumer, running, take
+from tests.waiting import eventually
 
 
 def value_of(submission: Submission) -> object:

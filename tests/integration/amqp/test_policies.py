@@ -15,7 +15,8 @@ from yarl import URL
 
 from services.application import running
 from services.settings import Settings
-from tests.integration.amqp.harness import Field, eventually, field, take
+from tests.integration.amqp.harness import Field, field, take
+from tests.waiting import eventually
 
 OWNER, AUDIENCE = "s:owner", "s:audience"
 BOTH = {"grant": ["READ", "WRITE"], "revoke": []}

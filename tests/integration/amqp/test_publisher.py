@@ -16,7 +16,6 @@ from services.amqp.publisher import EventPublisher
 from tests.integration.amqp.harness import (
     Field,
     background,
-    eventually,
     field,
     new_link,
     new_meters,
@@ -25,6 +24,7 @@ from tests.integration.amqp.harness import (
     take_all,
     utc_now,
 )
+from tests.waiting import eventually
 
 PUMP = StreamName("thing:farm.one:pump-7")
 

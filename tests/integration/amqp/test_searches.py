@@ -22,7 +22,6 @@ from services.searching.session import Emit, SearchSession
 from tests.integration.amqp.harness import (
     Field,
     background,
-    eventually,
     field,
     left_in_queue,
     new_consumer,
@@ -32,6 +31,7 @@ from tests.integration.amqp.harness import (
     utc_now,
 )
 from tests.unit.services.searching.staging import Fleet
+from tests.waiting import eventually
 
 UNKNOWN = "thing-search:subscription.not.found"
 

@@ -13,16 +13,8 @@ from services.amqp.fakes import ScriptedCommanding
 from services.amqp.frames import publication, publish_method
 from services.amqp.topology import Topology, TopologyConflict, declare
 from services.embedded.processes import free_port
-from tests.integration.amqp.harness import (
-    FAST,
-    background,
-    envelope,
-    eventually,
-    field,
-    left_in_queue,
-    new_consumer,
-    running,
-)
+from tests.integration.amqp.harness import FAST, background, envelope, field, left_in_queue, new_consumer, running
+from tests.waiting import eventually
 
 
 async def test_an_exchange_of_another_type_is_named_in_a_clear_sentence(amqp_url: str) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import time
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -39,6 +37,7 @@ from services.commanding.commanding import Commanding
 from services.commanding.limits import CommandingLimits
 from services.metrics import Metrics
 from tests.integration.amqp.harness import background, new_link, new_meters, running, take
+from tests.waiting import eventually
 
 START = datetime(2026, 6, 1, 10, tzinfo=UTC)
 POLICY = PolicyId("farm.one:p1")
@@ -211,10 +210,7 @@ async def stage(
 
 
 async def until(condition: Callable[[], Awaitable[bool]], what: str, *, within: float = 20.0) -> None:
-    end = time.monotonic() + within
-    while not await condition():
-        assert time.monotonic() < end, f"did not happen within {within} s: {what}"
-        await asyncio.sleep(0.01)
+    await eventually(condition, what, within=within)
 
 
 async def told(queue: AbstractQueue) -> JsonObject:

@@ -4,7 +4,7 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -111,12 +111,6 @@ async def end(process: asyncio.subprocess.Process, number: signal.Signals) -> En
     async with asyncio.timeout(SECONDS):
         out, err = await process.communicate()
     return Ended(process.returncode or 0, out, err.decode())
-
-
-async def eventually(check: Callable[[], Awaitable[bool]]) -> None:
-    async with asyncio.timeout(SECONDS):
-        while not await check():  # noqa: ASYNC110 - what is awaited is in another process
-            await asyncio.sleep(0.05)
 
 
 async def listen(queue: AbstractQueue) -> asyncio.Queue[AbstractIncomingMessage]:

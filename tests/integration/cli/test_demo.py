@@ -3,7 +3,8 @@ import signal
 import aio_pika
 import pytest
 
-from tests.integration.cli.program import Twinlog, end, eventually
+from tests.integration.cli.program import SECONDS, Twinlog, end
+from tests.waiting import eventually
 
 pytestmark = pytest.mark.timeout(300)  # many processes, each of which takes seconds to start
 
@@ -24,14 +25,14 @@ async def test_the_demonstration_agrees_with_itself_also_when_interrupted_killed
             return bool(queue.declaration_result.consumer_count)
 
     interrupted = await demo.start(*SLICE)
-    await eventually(published)
+    await eventually(published, within=SECONDS)
     ended = await end(interrupted, signal.SIGINT)
     assert ended.code == 130
     assert "goes on where it stopped" in ended.err
     assert "Traceback" not in ended.err
 
     killed = await demo.start(*SLICE)
-    await eventually(published)
+    await eventually(published, within=SECONDS)
     await end(killed, signal.SIGKILL)
 
     for fresh in (None, 0):

@@ -7,7 +7,8 @@ import orjson
 import pytest
 
 from tests.integration.cli.conftest import Fill
-from tests.integration.cli.program import Twinlog, end, eventually, listen
+from tests.integration.cli.program import SECONDS, Twinlog, end, listen
+from tests.waiting import eventually
 
 pytestmark = pytest.mark.timeout(300)  # many processes, each of which takes seconds to start
 
@@ -66,7 +67,7 @@ async def test_a_killed_replay_to_a_file_is_resumed_without_gap_or_repeat(
     async def begun() -> bool:
         return (target.exists() and target.stat().st_size > 100_000) or process.returncode is not None
 
-    await eventually(begun)
+    await eventually(begun, within=SECONDS)
     await end(process, signal.SIGKILL)
     assert (await twinlog("events", "replay", str(target), "--since", "1000d", "--resume")).code == 0
     assert [orjson.loads(line)["position"] for line in target.read_bytes().splitlines()] == list(range(1, MANY + 1))
@@ -88,7 +89,7 @@ async def test_a_killed_replay_to_an_exchange_is_resumed_without_a_gap(
         async def begun() -> bool:
             return bool((await channel.declare_queue("rebuilt", passive=True)).declaration_result.message_count)
 
-        await eventually(begun)
+        await eventually(begun, within=SECONDS)
         await end(process, signal.SIGKILL)
         assert (await replaying(*command, "--resume")).code == 0
         heard = await listen(queue)

@@ -8,12 +8,14 @@ import pytest
 from eventstore.events import Commit, NewEvent, StreamAppend, StreamName
 from eventstore.postgres import PostgresEventStore
 from tests.integration.cli.conftest import FIRST_DAY
-from tests.integration.cli.program import Ended, Twinlog, eventually
+from tests.integration.cli.program import SECONDS, Ended, Twinlog
+from tests.waiting import eventually
 
 PUMPS = 430
 """More than two pages of the API."""
 
 REFUSED = (
+    (("x" * 10_000,), "URI is longer than 8192 bytes"),
     (("eq(attributes/n, 1",), "expected"),
     (("like(attributes/n,1)",), "like"),
     (("--sort", "attributes/n"), "+ or -"),
@@ -50,7 +52,7 @@ async def served(twinlog: Twinlog, store: PostgresEventStore) -> AsyncIterator[T
         async def shown() -> bool:
             return len((await twinlog("search", "--json", "-n", "1000")).lines) == PUMPS
 
-        await eventually(shown)
+        await eventually(shown, within=SECONDS)
         yield twinlog
 
 

@@ -9,8 +9,9 @@ from eventstore.pool import create_pool
 from eventstore.postgres import PostgresEventStore
 from projections.search.progress import index_progress
 from tests.integration.cli.conftest import FIRST_DAY
-from tests.integration.cli.program import Twinlog, end, eventually, said
+from tests.integration.cli.program import SECONDS, Twinlog, end, said
 from tests.integration.cli.test_serving import put
+from tests.waiting import eventually
 
 pytestmark = pytest.mark.timeout(300)  # many processes, each of which takes seconds to start
 
@@ -75,7 +76,7 @@ async def test_a_service_that_was_killed_goes_on_where_it_was(
         killed = await twinlog.start("serve", "--port", "0")
         await said(killed, b"Twinlog is ready")
         assert (await twinlog("search-index", "set", "farm.one", "attributes/a1")).code == 0
-        await eventually(begun)
+        await eventually(begun, within=SECONDS)
         await end(killed, signal.SIGKILL)
         reached = await done()
         assert 0 < reached < THINGS

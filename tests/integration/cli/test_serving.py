@@ -6,7 +6,8 @@ import aiohttp
 import orjson
 import pytest
 
-from tests.integration.cli.program import Twinlog, end, eventually, listen, said
+from tests.integration.cli.program import SECONDS, Twinlog, end, listen, said
+from tests.waiting import eventually
 
 pytestmark = pytest.mark.timeout(300)  # many processes, each of which takes seconds to start
 
@@ -63,7 +64,7 @@ async def test_status_tells_servers_head_and_the_lag_of_every_reader(twinlog: Tw
             told = orjson.loads((await whole("status", "--json")).out)
             return all(consumer["position"] == told["head"] for consumer in told["consumers"])
 
-        await eventually(caught_up)
+        await eventually(caught_up, within=SECONDS)
         told = orjson.loads((await whole("status", "--json")).out)
         people = await whole("status")
     assert told["head"] == 2

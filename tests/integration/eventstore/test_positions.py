@@ -13,7 +13,8 @@ from eventstore.events import Commit, StreamName
 from eventstore.pool import Connection, create_pool
 from eventstore.postgres import PostgresEventStore
 from eventstore.store import Selection
-from tests.contract.given import NOON, PUMP, TANK, append, commit, event, eventually, everything, first, positions
+from tests.contract.given import NOON, PUMP, TANK, append, commit, event, everything, first, positions
+from tests.waiting import eventually
 
 RAW_APPEND = """
 select outcome, head from append_events('slow', now(), array[$1], array[$2::bigint], array[]::text[], array[]::text[],

@@ -14,8 +14,9 @@ import pytest
 from eventstore.pool import Connection
 from eventstore.postgres import PostgresEventStore
 from eventstore.sole_writer import SoleWriter
-from tests.contract.given import NOON, PUMP, TANK, append, commit, eventually, positions
+from tests.contract.given import NOON, PUMP, TANK, append, commit, positions
 from tests.integration.eventstore.process import Other, other_process
+from tests.waiting import eventually
 
 
 class Clock:
@@ -86,7 +87,7 @@ async def test_a_lost_contest_is_found_by_the_next_look(store: PostgresEventStor
     async with running(SoleWriter(store, quiet=0.1)) as lease:
         await eventually(lease.holds)
         await session.execute("update sole_writer set contested = true")
-        await eventually(lambda: not lease.holds(), seconds=1)
+        await eventually(lambda: not lease.holds(), within=1)
 
 
 async def test_after_a_contest_all_share_until_nobody_else_has_appended_for_a_while(

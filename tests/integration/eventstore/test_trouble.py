@@ -18,9 +18,10 @@ from eventstore.pool import Connection, create_pool
 from eventstore.postgres import PostgresEventStore
 from eventstore.store import Selection
 from services.embedded.postgres import EmbeddedPostgres
-from tests.contract.given import NOON, PUMP, TANK, append, commit, event, eventually, everything, first, positions
+from tests.contract.given import NOON, PUMP, TANK, append, commit, event, everything, first, positions
 from tests.integration.eventstore.process import other_process
 from tests.integration.eventstore.test_positions import append_raw, someone_waits
+from tests.waiting import eventually
 
 CUT_OTHERS = """
 select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
+from collections.abc import AsyncIterator, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -17,6 +16,7 @@ from eventstore.store import EventStore
 from projections.projection import Projection
 from projections.statements import statement
 from tests.integration.projections import sql
+from tests.waiting import eventually
 
 START = datetime(2024, 5, 1, 12, tzinfo=UTC)
 
@@ -84,18 +84,11 @@ async def position(pool: Pool, name: str) -> int:
     return await pool.fetchval(statement("read_position"), name) or 0
 
 
-async def until(condition: Callable[[], Awaitable[bool]], *, within: float = 20.0) -> None:
-    deadline = time.monotonic() + within
-    while not await condition():
-        assert time.monotonic() < deadline, "it did not come true in time"
-        await asyncio.sleep(0.01)
-
-
 async def reached(pool: Pool, name: str, target: int, *, within: float = 20.0) -> None:
     async def there() -> bool:
         return await position(pool, name) >= target
 
-    await until(there, within=within)
+    await eventually(there, within=within)
 
 
 @asynccontextmanager

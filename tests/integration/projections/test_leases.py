@@ -11,7 +11,8 @@ from eventstore.postgres import PostgresEventStore
 from projections.consumers import CheckpointedReader, Turn
 from projections.leases import TERMS, LeaseLost, Terms, fenced, release, take, work_under
 from projections.progress import standings
-from tests.integration.projections.fleet import Fleet, created, fill, until
+from tests.integration.projections.fleet import Fleet, created, fill
+from tests.waiting import eventually
 
 
 async def test_a_dead_owner_is_replaced_within_three_seconds_and_fenced_off(pool: Pool) -> None:
@@ -139,7 +140,7 @@ async def test_two_readers_take_turns_and_never_work_at_once(
         async def taken() -> bool:
             return len(order) == number
 
-        await until(taken)
+        await eventually(taken)
 
     for number in (1, 2):
         await turns(number)

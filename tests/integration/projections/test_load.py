@@ -35,8 +35,8 @@ from tests.integration.projections.fleet import (
     modified,
     reached,
     running,
-    until,
 )
+from tests.waiting import eventually
 
 ROOTS: RootPolicies = (("farm.two", PolicyId("farm.one:root")),)
 PROJECTIONS: list[Callable[[], Projection]] = [
@@ -191,7 +191,7 @@ class Stopped:
         async def come() -> bool:
             return any(map(moment, self.seen))
 
-        await until(come)
+        await eventually(come)
         rebuilding.cancel()
         await asyncio.gather(rebuilding, return_exceptions=True)
         assert rebuilding.cancelled()

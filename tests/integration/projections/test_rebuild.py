@@ -13,17 +13,8 @@ from projections.rebuild import Rebuild, RebuildOptions, RebuildProgress
 from projections.revisions import RevisionsProjection
 from projections.runner import ProjectionRunner
 from projections.twins import TwinsProjection, TwinsReader
-from tests.integration.projections.fleet import (
-    Fleet,
-    created,
-    deleted,
-    fill,
-    modified,
-    position,
-    reached,
-    running,
-    until,
-)
+from tests.integration.projections.fleet import Fleet, created, deleted, fill, modified, position, reached, running
+from tests.waiting import eventually
 
 PROJECTIONS: list[Callable[[], Projection]] = [TwinsProjection, RevisionsProjection]
 
@@ -120,7 +111,7 @@ async def test_a_cancelled_rebuild_leaves_no_trace(pool: Pool, store: PostgresEv
     async def begun() -> bool:
         return len(seen) > 2
 
-    await until(begun)
+    await eventually(begun)
     assert await traces(pool) == (1, 1)
     rebuilding.cancel()
     await asyncio.gather(rebuilding, return_exceptions=True)
@@ -140,7 +131,7 @@ async def test_an_interrupted_rebuild_is_resumed_where_it_was(
     async def begun() -> bool:
         return len(seen) > 2
 
-    await until(begun)
+    await eventually(begun)
     first.cancel()
     await asyncio.gather(first, return_exceptions=True)
     done = await position(pool, "revisions:rebuild")

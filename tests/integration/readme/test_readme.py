@@ -18,7 +18,8 @@ from protocol.identifiers import PolicyId
 from protocol.json import JsonObject
 from services.cli.settings import markdown_table
 from services.settings import load_settings
-from tests.integration.cli.program import PROJECT, Ended, Twinlog, clean_environment, eventually, said
+from tests.integration.cli.program import PROJECT, SECONDS, Ended, Twinlog, clean_environment, end, said
+from tests.waiting import eventually
 
 pytestmark = pytest.mark.timeout(300)  # many processes, each of which takes seconds to start
 
@@ -97,12 +98,14 @@ async def newcomer(tmp_path: Path, database_url: str, amqp_url: str) -> AsyncIte
         }
     )
     process = await twinlog.start("serve", "--port", "0")
-    await said(process, b"Twinlog is ready")
-    person = Newcomer(tmp_path, twinlog)
-    await eventually(person.broker_is_ready)
-    yield person
-    process.send_signal(signal.SIGTERM)
-    await process.communicate()
+    try:
+        await said(process, b"Twinlog is ready")
+        person = Newcomer(tmp_path, twinlog)
+        await eventually(person.broker_is_ready, within=SECONDS)
+        yield person
+        await end(process, signal.SIGTERM)
+    finally:
+        await twinlog.end_all()
 
 
 def test_the_settings_for_tokens_are_as_the_service_reads_them(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -156,10 +159,9 @@ async def test_the_commands_that_the_greeting_prints_can_be_pasted(newcomer: New
     assert process.stdout
     await said(process, b"Try it from another terminal")
     commands = [(await process.stdout.readline()).decode() for _ in range(4)]
-    await eventually(newcomer.broker_is_ready)
+    await eventually(newcomer.broker_is_ready, within=SECONDS)
     shown = await newcomer.paste("".join(commands))
-    process.send_signal(signal.SIGTERM)
-    await process.communicate()
+    await end(process, signal.SIGTERM)
     assert '"rpm":900' in shown
     assert "org.example:pump-7" in shown
 

@@ -14,7 +14,8 @@ from pydantic import SecretStr
 
 from services.application import running
 from services.settings import Settings
-from tests.integration.amqp.harness import Field, eventually, field, take
+from tests.integration.amqp.harness import Field, field, take
+from tests.waiting import eventually
 
 ROLES = frozenset({"amqp", "projector"})
 ALICE, BOB = "test:alice", "test:bob"

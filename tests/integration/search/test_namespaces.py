@@ -13,8 +13,8 @@ from pydantic import SecretStr
 from services.application import running
 from services.searching.solutions import Solution
 from services.settings import Settings
-from tests.integration.projections.fleet import until
 from tests.integration.search.test_http import SEARCH, Client
+from tests.waiting import eventually
 
 INDEX = "/api/2/namespaces/farm/search-index"
 PASSWORD = SecretStr("secret")
@@ -48,7 +48,7 @@ async def complete(client: Client) -> dict[str, Any]:
     async def there() -> bool:
         return bool((await index(client))["state"] == "complete")
 
-    await until(there)
+    await eventually(there)
     return await index(client)
 
 

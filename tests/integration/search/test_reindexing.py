@@ -16,8 +16,9 @@ from projections.search.fields import Fields, of_paths
 from projections.search.progress import IndexProgress, index_progress
 from projections.search.projection import SearchProjection
 from protocol.streams import SEARCH_INDEX
-from tests.integration.projections.fleet import Change, Fleet, contents, reached, running, until
+from tests.integration.projections.fleet import Change, Fleet, contents, reached, running
 from tests.integration.search.searched import OPEN, OPEN_POLICY
+from tests.waiting import eventually
 
 NAMES = [f"farm:t{number:03}" for number in range(150)]
 ROOM = of_paths([("attributes", "room"), ("thingId",)])
@@ -61,14 +62,14 @@ async def complete(pool: Pool, position: int) -> None:
         found = await progress(pool)
         return found.position >= position and not found.unfinished
 
-    await until(there)
+    await eventually(there)
 
 
 async def begun(pool: Pool) -> None:
     async def there() -> bool:
         return (await progress(pool)).done > 0
 
-    await until(there)
+    await eventually(there)
 
 
 async def fresh(pool: Pool, store: PostgresEventStore) -> dict[str, list[str]]:

@@ -50,6 +50,15 @@ def test_libraries_come_out_of_the_same_pipe_without_their_chatter() -> None:
     assert [line["event"] for line in lines(stream)] == ["hello you"]
 
 
+def test_facts_that_are_told_through_the_standard_library_are_printed_and_secrets_among_them_blanked() -> None:
+    stream = io.StringIO()
+    configure_logging(style="json", stream=stream)
+    logging.getLogger("somewhere").warning("group_failed", extra={"items": 3, "password": "hunter2"})
+    (line,) = lines(stream)
+    assert (line["event"], line["items"]) == ("group_failed", 3)
+    assert "hunter2" not in stream.getvalue()
+
+
 def test_a_traceback_for_people_shows_no_local_variables() -> None:
     stream = io.StringIO()
     configure_logging(style="console", stream=stream)

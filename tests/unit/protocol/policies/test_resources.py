@@ -157,3 +157,17 @@ def test_preconditions_hold_for_policies_too() -> None:
     here.when("modify", "/entries/owner/importable", "implicit", if_equal="skip").refused(
         "policies:precondition.failed", 412
     )
+
+
+def test_parts_that_are_always_there_have_an_entity_tag_before_anything_is_stored() -> None:
+    here = given(owned(user=entry(BOB))).beside(owned())
+    read = here.when("retrieve", "/imports").decision
+    assert read is not None
+    tag = str(read.headers["etag"])
+    here.when("retrieve", "/imports", if_none_match=tag).refused("policies:precondition.notmodified", 304)
+    here.when("modify", "/imports", {str(BASE): {}}, if_match=tag).then("modified", 204)
+    imported = given({"imports": {str(BASE): {}}, **owned()}).beside(owned())
+    imported.when("modify", "/imports", {}, if_match=tag).refused("policies:precondition.failed", 412)
+    here.when("modify", "/entries/user/references", [{"entry": "owner"}], if_none_match="*").then(
+        "modified", 201, [{"entry": "owner"}]
+    )

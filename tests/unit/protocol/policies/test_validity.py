@@ -53,6 +53,16 @@ def test_an_owner_may_get_his_rights_by_a_reference() -> None:
         here.when(verb, path, value).refused("policies:entry.modificationinvalid", 403)  # type: ignore[arg-type]
 
 
+def test_what_a_reference_takes_away_is_taken_from_the_owner() -> None:
+    """Alice is in an entry that grants, and in one that gets a revoke from elsewhere."""
+    deny = entry(more={"resources": {"policy:/": rights(revoke=("WRITE",))}})
+    denied = entry(ALICE, more={"references": [{"entry": "deny"}]})
+    given().when("create", "/", owned(deny=deny, denied=denied)).refused("policies:policy.modificationinvalid", 403)
+    others = entry(BOB, more={"references": [{"entry": "deny"}]})
+    stored: JsonObject = {"policyId": P1, **owned(deny=deny, denied=others)}
+    given().when("create", "/", owned(deny=deny, denied=others)).then("created", 201, stored)
+
+
 def test_a_reference_that_leaves_out_ones_own_subjects_makes_no_owner() -> None:
     given().when("create", "/", role_of(ALICE, allowedAdditions=[])).refused("policies:policy.modificationinvalid", 403)
 
@@ -78,6 +88,13 @@ def test_with_imports_or_without_prevention_nobody_has_to_be_owner() -> None:
     here.when("modify", "/", {"imports": imports, "entries": {}}).then("modified", 204)
     free = given(owned()).with_limits(Limits(prevents_lockout=False))
     free.when("delete", "/entries/owner").then("deleted", 204)
+
+
+def test_a_policy_that_imports_everything_needs_no_entries() -> None:
+    imports: JsonObject = {"imports": {str(BASE): {}}}
+    given().beside(owned()).when("create", "/", imports).then(
+        "created", 201, {"policyId": P1, **imports, "entries": {}}
+    )
 
 
 def test_a_creator_must_be_able_to_change_the_policy_or_say_that_this_is_meant() -> None:

@@ -110,6 +110,23 @@ def test_one_bad_element_of_an_inline_policy_is_named(entry: JsonValue, code: st
     given().when("create", "/", {"_policy": policy}).refused(code, 400)
 
 
+def test_the_refusal_of_an_inline_policy_says_what_to_do_about_it() -> None:
+    everything = policy_of(ALICE)["entries"]
+    others: JsonObject = {"entries": {"a": {"references": [{"entry": "none"}]}, **everything}}  # type: ignore[dict-item]
+    broken: JsonObject = {"entries": {"a": {"resources": {"thing:/": {"grant": ["X"], "revoke": []}}}}}
+    lost: JsonObject = policy_of("nginx:bob")
+    for policy, message, description in (
+        (others, "cannot be created: The entry 'a' refers to 'none', but there is no such entry.", "Refer to another"),
+        (broken, "'grant' of '/entries/a/resources/thing:/' has the wrong type", "Send a value of the type"),
+        (lost, "you could not change its policy afterwards.", "Grant your subject WRITE"),
+    ):
+        error = given().when("create", "/", {"_policy": policy}).error
+        assert error is not None
+        assert message in error.message
+        assert ".." not in error.message
+        assert str(error.description).startswith(description)
+
+
 def test_other_failures_of_an_inline_policy_keep_their_status() -> None:
     policy: JsonObject = {**policy_of(ALICE), "imports": {"farm.one:base": {}}}
     outcome = given().when("create", "/", {"_policy": policy})

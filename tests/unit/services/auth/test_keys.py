@@ -14,7 +14,7 @@ from services.auth.bearer import BearerTokens
 from services.auth.issuers import Issuer
 from services.auth.key_sources import DiscoveredKeys, KeyFile
 from services.auth.keys import LOOKS_MAX
-from tests.provider import NOW, Provider, claims, jwk, rsa_key, serving_provider, token
+from tests.provider import NOW, Provider, claims, ec_key, ed_key, jwk, rsa_key, serving_provider, token
 from tests.unit.services.auth.test_tokens import Clock, ask, refusal
 
 FRESH_SECONDS, RETRY_SECONDS = DiscoveredKeys.fresh_seconds, DiscoveredKeys.retry_seconds
@@ -147,6 +147,8 @@ async def test_a_token_that_is_bad_by_itself_makes_nobody_ask(provider: Provider
         {},
         {"issuer": "https://evil.example", "jwks_uri": "https://evil.example/keys"},
         {"issuer": None, "jwks_uri": "http://127.0.0.1/keys"},
+        {"issuer": ["a"], "jwks_uri": "http://127.0.0.1/keys"},
+        {"issuer": {}, "jwks_uri": "http://127.0.0.1/keys"},
     ],
 )
 async def test_a_discovery_document_of_somebody_else_is_not_believed(
@@ -154,6 +156,11 @@ async def test_a_discovery_document_of_somebody_else_is_not_believed(
 ) -> None:
     provider.discovery = discovery
     assert (await refusal(tokens, signed(provider))).status == 503
+
+
+async def test_a_discovery_document_need_not_say_whose_it_is(provider: Provider, tokens: BearerTokens) -> None:
+    provider.discovery = {"jwks_uri": f"{provider.url}/keys"}
+    assert (await ask(tokens, signed(provider))).subjects == ("farm:ada",)
 
 
 @pytest.mark.parametrize("url", ["ftp://x/keys", "file:///etc/passwd", 7, "http://[bad"])
@@ -226,3 +233,17 @@ async def test_a_key_that_was_taken_out_of_a_file_counts_for_seconds_only(tmp_pa
     await ask(tokens, good)
     await refusal(tokens, token(claims(iss="https://x"), kid="makes-it-wait-for-the-keys"))
     assert (await refusal(tokens, good)).status == 401
+
+
+ODD = [None, True, -1, 1.5, "", "x", "A" * 5_000, [], ["RSA"], {}, {"a": 1}]
+
+
+@pytest.mark.parametrize("member", [*jwk("one", rsa_key()), *jwk("one", ec_key()), "use", "key_ops", "alg", "d", "x5c"])
+async def test_an_odd_key_spoils_nothing_for_the_others(provider: Provider, clock: Clock, member: str) -> None:
+    for key in (rsa_key(1), ec_key(), ed_key()):
+        odd = [{**jwk("odd", key), member: value} for value in ODD]
+        provider.keys = [*odd, jwk("one", rsa_key())]
+        issuer = Issuer(issuer=(provider.url,), protocol="http")
+        tokens = BearerTokens({"farm": issuer}, clock=lambda: float(NOW), time=clock)
+        await ask(tokens, signed(provider))
+        assert (await refusal(tokens, token(claims(iss=provider.url), kid="odd"))).status == 401

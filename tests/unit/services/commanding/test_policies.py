@@ -12,7 +12,19 @@ from protocol.json import MISSING, JsonObject, JsonValue, Missing
 from protocol.pointers import parse_policy_path
 from protocol.signals import Command, RetrieveThings, Verb
 from services.commanding.commanding import Commanding
-from tests.unit.services.commanding.stage import ALICE, BOB, PUMP, WELL, Stage, create, get, outcome, put, until
+from tests.unit.services.commanding.stage import (
+    ALICE,
+    BOB,
+    PUMP,
+    WELL,
+    Stage,
+    command,
+    create,
+    get,
+    outcome,
+    put,
+    until,
+)
 
 SHARED = PolicyId("farm:shared")
 
@@ -230,3 +242,21 @@ async def test_a_refused_command_leaves_no_trace() -> None:
         with pytest.raises(DittoError):
             await service.execute(policy("modify", "/entries/me", WRITER, policy_id=PUMP), BOB)
     assert await stage.store.head() == 2
+
+
+async def test_who_may_write_and_not_read_is_not_told_the_entity_tag_of_what_is_there() -> None:
+    stage = Stage()
+    async with stage.service() as service:
+        await service.execute(policy("create", "/", OWNED), ALICE)
+        await service.execute(policy("modify", "/entries/blind", entry("test:bob", {"thing:/": ["WRITE"]})), ALICE)
+        await service.execute(create(PUMP, policyId=SHARED, attributes={"pin": 4711}), ALICE)
+        guess = command("modify", "/attributes/pin", 1, headers={"if-match": '"hash:0000000000000000"'})
+        told: dict[str, DittoError] = {}
+        for who in (ALICE, BOB):
+            with pytest.raises(DittoError) as refused:
+                await service.execute(guess, who)
+            told[who.default_subject] = refused.value
+        assert {error.status for error in told.values()} == {412}
+        assert "etag" in told["test:alice"].headers
+        assert str(told["test:alice"].headers["etag"]) not in told["test:bob"].message
+        assert told["test:bob"].headers == {}
