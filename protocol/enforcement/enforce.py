@@ -73,13 +73,15 @@ def enforce(command: Command, state: EntityState | None, context: Context) -> tu
         raise _refusal_of_nobody(command)
     if state is None or state.deleted or command.verb in _DECIDED_LATER:
         return command, state
-    enforcer = context.enforcer(governing_policy(state))
-    if enforcer is None:
+    policy = None if state.policy_id is None else context.policies.get(state.policy_id)
+    if policy is None or policy.deleted:
         raise _policy_gone(command)
+    enforcer = context.enforcer_of(policy)
     if command.verb == "retrieve":
         if isinstance(state, PolicyState) and command.headers.get("policy-view") == "resolved":
             state = _resolved(state, context)
-        return command, _seen(command.path, state, enforcer, context)
+        readable = _tree(state, enforcer, context, "READ")
+        return command, state if readable.everything else _seen(command.path, state, readable, enforcer, context)
     if isinstance(state, PolicyState):
         command = addressed(command, context.subjects[0])
     elif is_json_patch(command):
@@ -128,11 +130,10 @@ def _tree(state: EntityState, enforcer: Enforcer, context: Context, permission: 
     return enforcer.tree(context.subjects, permission, "policy")
 
 
-def _seen(path: Pointer, state: EntityState, enforcer: Enforcer, context: Context) -> EntityState:
+def _seen(
+    path: Pointer, state: EntityState, readable: PermissionTree, enforcer: Enforcer, context: Context
+) -> EntityState:
     """The entity as the caller may see it; the ids are there for whoever sees anything."""
-    readable = _tree(state, enforcer, context, "READ")
-    if readable.everything:
-        return state
     if not readable.partial(path):
         raise _unseen(path, state, enforcer, context)
     visible = readable.visible(ROOT, state.document)

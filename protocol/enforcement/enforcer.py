@@ -47,7 +47,9 @@ class Enforcer:
 
     def thing_tree(self, subjects: Subjects, permission: Permission, thing_id: ThingId) -> PermissionTree:
         """What the pooled subjects may do with a thing; its namespace is looked at only where it matters."""
-        return self.tree(subjects, permission, "thing", thing_id.namespace if self._limited else None)
+        if self._limited:
+            return self.tree(subjects, permission, "thing", thing_id.namespace)
+        return self._trees.get((subjects, None, "thing", permission)) or self.tree(subjects, permission, "thing")
 
     def explain(
         self,

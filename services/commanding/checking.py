@@ -57,7 +57,7 @@ class Checker:
         streams = set(probes)
         try:
             while streams:
-                busy = [stream for stream in streams if self._ledger.busy(stream)]
+                busy = [stream for stream in streams if stream in self._ledger.busy]
                 known.update(await self._states.verified(streams, distrusted=busy))
                 found = [around.of(probe, known[stream], auth) for stream, probe in probes.items()]
                 streams = {stream for each in found if isinstance(each, tuple) for stream in each}

@@ -189,7 +189,7 @@ class Commanding:
         stream = stream_name(signal.entity_id)
         pending = Pending(signal, auth, command_id, edge, stream, future, self._loop.time())
         pending.ordered = ordered
-        if signal.verb != "retrieve" or self._ledger.busy(stream):
+        if signal.verb != "retrieve" or stream in self._ledger.busy:
             self._enter(pending, changing=True)
             self._lanes.writes.put(pending)
         elif is_historical(signal):

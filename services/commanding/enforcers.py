@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import TypeVar
 
 from protocol.context import States, compiled_policy
 from protocol.enforcement.enforcer import Enforcer
@@ -25,7 +25,7 @@ class _Composed:
 
 
 class Enforcers:
-    """Enforcers, the longest unused dropped first.
+    """Enforcers, the longest kept dropped first.
 
     A policy that nothing else bears on is what its entries say. States in memory share equal entries (see
     ``SharedEntries``), so that the policies of a whole fleet come to one enforcer. The rules of such a one name the
@@ -36,8 +36,9 @@ class Enforcers:
     """
 
     def __init__(self, *, max_entries: int) -> None:
-        self._simple: _Latest[int, tuple[JsonValue, Enforcer]] = _Latest(max_entries)
-        self._composed: _Latest[PolicyId, _Composed] = _Latest(max_entries)
+        self._simple: OrderedDict[int, tuple[JsonValue, Enforcer]] = OrderedDict()
+        self._composed: OrderedDict[PolicyId, _Composed] = OrderedDict()
+        self._max_entries = max_entries
 
     def __len__(self) -> int:
         return len(self._simple) + len(self._composed)
@@ -52,7 +53,7 @@ class Enforcers:
             return kept[1]
         enforcer = compiled_policy(policy, policies, ())
         if policy.revision:
-            self._simple.put(id(entries), (entries, enforcer))
+            self._put(self._simple, id(entries), (entries, enforcer))
         return enforcer
 
     def _compose(self, policy: PolicyState, policies: States, roots: tuple[PolicyId, ...]) -> Enforcer:
@@ -61,31 +62,15 @@ class Enforcers:
             return kept.enforcer
         enforcer = compiled_policy(policy, policies, roots)
         if policy.revision:
-            self._composed.put(policy.policy_id, _Composed(policy, roots, tuple(policies.items()), enforcer))
+            made = _Composed(policy, roots, tuple(policies.items()), enforcer)
+            self._put(self._composed, policy.policy_id, made)
         return enforcer
 
-
-class _Latest(Generic[K, V]):
-    """So many values, the longest unused dropped first."""
-
-    def __init__(self, max_entries: int) -> None:
-        self._kept: OrderedDict[K, V] = OrderedDict()
-        self._max_entries = max_entries
-
-    def __len__(self) -> int:
-        return len(self._kept)
-
-    def get(self, key: K) -> V | None:
-        kept = self._kept.get(key)
-        if kept is not None:
-            self._kept.move_to_end(key)
-        return kept
-
-    def put(self, key: K, value: V) -> None:
-        self._kept[key] = value
-        self._kept.move_to_end(key)
-        if len(self._kept) > self._max_entries:
-            self._kept.popitem(last=False)
+    def _put(self, kept: OrderedDict[K, V], key: K, value: V) -> None:
+        kept[key] = value
+        kept.move_to_end(key)
+        if len(kept) > self._max_entries:
+            kept.popitem(last=False)
 
 
 def _same(kept: _Composed, policies: States) -> bool:

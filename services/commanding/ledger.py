@@ -27,16 +27,13 @@ class Ledger:
         self.metrics = metrics
         self._time = time
         self._open: set[Pending] = set()
-        self._busy: dict[StreamName, int] = {}
+        self.busy: dict[StreamName, int] = {}
+        """The streams about which something is on its way that may change them, with how many such commands."""
         self._serial = 0
         self._cut: dict[StreamName, int] = {}
 
     def __len__(self) -> int:
         return len(self._open)
-
-    def busy(self, stream: StreamName) -> bool:
-        """Whether something about this stream is on its way that may change it."""
-        return stream in self._busy
 
     def enter(self, pending: Pending, *, changing: bool) -> None:
         """A command is on its way; if it may change its entity, others about this entity have to stay behind it."""
@@ -45,7 +42,7 @@ class Ledger:
         pending.serial = self._serial
         if changing:
             pending.changing = True
-            self._busy[pending.stream] = self._busy.get(pending.stream, 0) + 1
+            self.busy[pending.stream] = self.busy.get(pending.stream, 0) + 1
 
     def close(self, pending: Pending, answer: Answer, outcome: Outcome = DONE) -> None:
         """Answer a command that was entered; a second time does nothing."""
@@ -93,16 +90,16 @@ class Ledger:
         self._open.discard(pending)
         if not pending.changing:
             return
-        left = self._busy[pending.stream] - 1
+        left = self.busy[pending.stream] - 1
         if left:
-            self._busy[pending.stream] = left
+            self.busy[pending.stream] = left
         else:
-            del self._busy[pending.stream]
+            del self.busy[pending.stream]
             if self._cut and self._cut.get(pending.stream) != EVERYTHING:
                 self._cut.pop(pending.stream, None)
 
     def _end_cut(self, stream: StreamName) -> None:
-        if stream in self._busy:
+        if stream in self.busy:
             self._cut[stream] = self._serial
         else:
             self._cut.pop(stream, None)

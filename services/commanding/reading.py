@@ -71,7 +71,7 @@ class Reader:
         return answers
 
     def _recall(self, stream: StreamName, epoch: int) -> EntityState | Missing:
-        return MISSING if self._ledger.busy(stream) else self._states.trusted(stream, epoch)
+        return MISSING if stream in self._ledger.busy else self._states.trusted(stream, epoch)
 
     def _context(self, pending: Pending, state: EntityState, now: datetime, epoch: int) -> Context | None:
         """What the read has to know, if memory does; nearly always that is one policy, which imports nothing.
@@ -133,7 +133,7 @@ class Reader:
     async def _learn(self, draft: Draft, streams: Iterable[StreamName]) -> None:
         """Where a change is on its way memory may lag behind what others can read already, so the log is asked."""
         wanted = list(streams)
-        busy = [stream for stream in wanted if self._ledger.busy(stream)]
+        busy = [stream for stream in wanted if stream in self._ledger.busy]
         for stream, state in (await self._states.verified(wanted, distrusted=busy)).items():
             draft.learn(stream, state)
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
-from typing import Final
+from typing import Final, cast
 
 from eventstore.events import StreamName
 from protocol.context import Context
@@ -25,9 +26,8 @@ _CREATING: Final = frozenset({"create", "modify", "merge"})
 """What makes an entity of nothing, so that its root cannot be decided as if there were none."""
 
 
-def stream_name(entity_id: EntityId) -> StreamName:
-    """The stream of an entity, in the store's own type."""
-    return StreamName(stream_of(entity_id))
+stream_name: Final = cast("Callable[[EntityId], StreamName]", stream_of)
+"""The stream of an entity, in the store's own type."""
 
 
 def needed(command: Command, state: EntityState | None, context: Context) -> tuple[EntityId, ...]:
