@@ -50,7 +50,7 @@ def test_an_owner_may_get_his_rights_by_a_reference() -> None:
         ("modify", "/entries/role/resources", {}),
         ("modify", "/entries/role/allowedAdditions", []),
     ):
-        here.when(verb, path, value).refused("policies:entry.modificationinvalid", 403)  # type: ignore[arg-type]
+        here.when(verb, path, value).refused("policies:entry.modificationinvalid", 403)  # type: ignore[arg-type]  # a row of the table, whose first member is a verb
 
 
 def test_what_a_reference_takes_away_is_taken_from_the_owner() -> None:
@@ -79,7 +79,7 @@ def test_a_change_of_an_entry_may_not_take_the_last_owner() -> None:
         ("modify", "/entries/owner/resources/policy:/", rights("READ")),
         ("delete", "/entries/owner/resources/policy:/", None),
     ):
-        here.when(verb, path, value).refused("policies:entry.modificationinvalid", 403)  # type: ignore[arg-type]
+        here.when(verb, path, value).refused("policies:entry.modificationinvalid", 403)  # type: ignore[arg-type]  # a row of the table, whose first member is a verb
 
 
 def test_with_imports_or_without_prevention_nobody_has_to_be_owner() -> None:

@@ -112,7 +112,7 @@ def test_one_bad_element_of_an_inline_policy_is_named(entry: JsonValue, code: st
 
 def test_the_refusal_of_an_inline_policy_says_what_to_do_about_it() -> None:
     everything = policy_of(ALICE)["entries"]
-    others: JsonObject = {"entries": {"a": {"references": [{"entry": "none"}]}, **everything}}  # type: ignore[dict-item]
+    others: JsonObject = {"entries": {"a": {"references": [{"entry": "none"}]}, **everything}}  # type: ignore[dict-item]  # what is unpacked is an object
     broken: JsonObject = {"entries": {"a": {"resources": {"thing:/": {"grant": ["X"], "revoke": []}}}}}
     lost: JsonObject = policy_of("nginx:bob")
     for policy, message, description in (

@@ -56,7 +56,7 @@ def jwks_file(tmp_path: Path) -> Path:
 
 def tokens(jwks_file: Path, clock: Clock, **issuer: object) -> BearerTokens:
     given = {"issuer": ISSUER, "audience": "twinlog", **issuer}
-    return BearerTokens({"farm": Issuer(jwks_file=jwks_file, **given)}, clock=clock, time=clock)  # type: ignore[arg-type]
+    return BearerTokens({"farm": Issuer(jwks_file=jwks_file, **given)}, clock=clock, time=clock)  # type: ignore[arg-type]  # settings of several types, which the class itself checks
 
 
 async def ask(authenticator: BearerTokens, text: str) -> AuthContext:

@@ -181,9 +181,9 @@ async def test_the_resolved_view_shows_of_what_is_imported_only_what_the_caller_
     stage = Stage()
     async with stage.service() as service:
         documents: dict[str, JsonValue] = {
-            "farm:third": {"entries": {**OWNED["entries"], "glimpse": glimpse}},  # type: ignore[dict-item]
-            "farm:base": {"entries": {**OWNED["entries"], "open": READER}, "imports": {"farm:third": {}}},  # type: ignore[dict-item]
-            SHARED: {"entries": {**OWNED["entries"], "guest": guest}, "imports": {"farm:base": {}}},  # type: ignore[dict-item]
+            "farm:third": {"entries": {**OWNED["entries"], "glimpse": glimpse}},  # type: ignore[dict-item]  # the entries of a policy are an object
+            "farm:base": {"entries": {**OWNED["entries"], "open": READER}, "imports": {"farm:third": {}}},  # type: ignore[dict-item]  # the entries of a policy are an object
+            SHARED: {"entries": {**OWNED["entries"], "guest": guest}, "imports": {"farm:base": {}}},  # type: ignore[dict-item]  # the entries of a policy are an object
         }
         for policy_id, document in documents.items():
             await service.execute(policy("create", "/", document, policy_id=policy_id), ALICE)
