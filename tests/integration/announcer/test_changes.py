@@ -123,6 +123,7 @@ async def test_changes_of_others_neither_repeat_an_announcement_nor_lose_its_ans
             await quiet(service, queue)
             await world.send(ack(correlation_id(envelope)))
             await recorded(service, "acknowledged")
+            await recorded(service, "published")
             clock.set(600)
             await gone(service)
 
