@@ -101,6 +101,7 @@ async def test_killed_announcers_lose_nothing_and_tell_nothing_early_or_after_th
         async with service.announcing():
             await until(lambda: all_gone(service, policies), "all are removed", within=30)
             await until(lambda: told_to(heard, len(due)), "all are told", within=30)
+            await until(lambda: all_confirmed(service, policies, len(due)), "all are recorded as told", within=30)
         removed, recorded = await removals(service, policies), await records(service, policies)
     for subject_id, messages in heard.by_subject().items():
         assert len({each.name for each in messages}) == 1
@@ -127,6 +128,12 @@ def check_order(
 
 async def told_to(heard: Heard, count: int) -> bool:
     return len(heard.by_subject()) >= count
+
+
+async def all_confirmed(service: Stage, policies: Sequence[str], count: int) -> bool:
+    """The record of the confirm comes after the message, which may be heard before."""
+    recorded = (await records(service, policies)).values()
+    return sum(any(event.type == "published" for event in each) for each in recorded) >= count
 
 
 async def removals(service: Stage, policies: Sequence[str]) -> dict[str, RecordedEvent]:
