@@ -45,6 +45,7 @@ from tests.matrix.model import UNAUTHENTICATED, Expected, Oracle
 from tests.matrix.roles import EVERYWHERE, NOBODY, ROLES, Role
 from tests.matrix.searches import SEARCHES, found_by
 from tests.matrix.world import commands, made_world
+from tests.waiting import DEADLINE
 
 WORLD: Final = made_world()
 FORMS: Final = frozenset({*EVERYWHERE, "deep-revoked", "feature-reader", "drawn-4"})
@@ -154,7 +155,7 @@ class Listener:
         return True
 
     async def next(self, address: str) -> SearchEvent:
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(DEADLINE):
             whose, event = await self._heard.get()
         assert whose == address
         return event
