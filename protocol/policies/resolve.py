@@ -29,7 +29,6 @@ from protocol.enforcement.enforcer import Enforcer
 from protocol.enforcement.rules import Origin, ResolvedEntry
 from protocol.identifiers import PolicyId
 from protocol.json import JsonObject, JsonValue
-from protocol.pointers import text
 from protocol.policies.entries import (
     Entry,
     as_object,
@@ -175,7 +174,7 @@ def _shown(entry: Entry) -> JsonObject:
     """The entry as JSON; rules about the same resource are united."""
     resources: dict[str, JsonValue] = {}
     for rule in entry.rules:
-        key = f"{rule.resource_type}:{text(rule.path)}"
+        key = rule.resource
         known = as_object(resources.get(key))
         resources[key] = {
             "grant": _united(known.get("grant"), rule.grant),
