@@ -24,7 +24,7 @@ from protocol.errors import (
 )
 from protocol.identifiers import PolicyId
 from protocol.json import JsonObject, JsonValue
-from protocol.pointers import ROOT, Pointer, check_key, parse, parse_policy_path, text
+from protocol.pointers import ROOT, Pointer, check_key, parse, parse_policy_path, resource_key, text
 from protocol.policies.expiry import Granularity, announcement, expiry, printed
 from protocol.policies.substitution import substituted
 
@@ -260,7 +260,8 @@ def check_subject_id(subject_id: str) -> str:
 def check_resource_key(key: str) -> str:
     """A resource key as it is stored: a type, a colon and a JSON pointer. Raises ``PolicyEntryInvalid``.
 
-    The pointer may lack its first slash or have one too many at its end, as in Ditto. Other types mean nothing.
+    The pointer may lack its first slash or have one too many at its end, and a ``~`` need not be escaped, as in Ditto.
+    Other types mean nothing.
     """
     found = _RESOURCE_KEY.fullmatch(key)
     if found is None:
@@ -272,7 +273,7 @@ def check_resource_key(key: str) -> str:
     (parse_policy_path if found[1] == "policy" else parse)(pointer)
     if pointer != "/" and not pointer.endswith(":/"):  # behind a colon it is the path of a resource, in a policy
         pointer = pointer.removesuffix("/")
-    return f"{found[1]}:{pointer}"
+    return f"{found[1]}:{resource_key(pointer)}"
 
 
 def _permissions(value: JsonValue, member: str, reading: Reading) -> list[JsonValue]:
