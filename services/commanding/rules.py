@@ -33,7 +33,7 @@ stream_name: Final = cast("Callable[[EntityId], StreamName]", stream_of)
 def needed(command: Command, state: EntityState | None, context: Context) -> tuple[EntityId, ...]:
     """What the context must learn about, with all that it imports, before the command can be decided."""
     if isinstance(command.entity_id, PolicyId):
-        return policies_needed(command, state if isinstance(state, PolicyState) else None, context.limits)
+        return policies_needed(command, state if isinstance(state, PolicyState) else None, context)
     return entities_needed(command, state if isinstance(state, ThingState) else None, context)
 
 
