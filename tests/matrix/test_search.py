@@ -129,6 +129,7 @@ def _wrong_method(row: Row, method: str, role: Role) -> Cell:
 
 async def test_every_search_finds_and_counts_what_its_caller_may_read(world: World) -> None:
     head = await world.store.head()
+    assert await world.searching.persisted(head, DEADLINE)
     assert {row.path for row in world.rows} == SEARCHES.keys()
     problems = [
         f"{role} {cell}: {problem}"
@@ -162,7 +163,7 @@ class Listener:
 
 
 async def test_a_search_by_messages_finds_what_its_caller_may_read_and_is_its_callers_alone(world: World) -> None:
-    await world.searching.persisted(await world.store.head(), 60)
+    assert await world.searching.persisted(await world.store.head(), DEADLINE)
     listener, stranger = Listener(), next(role for role in ROLES if role.name == "stranger")
     session = SearchSession(
         searching=world.searching,

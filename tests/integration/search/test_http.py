@@ -60,6 +60,7 @@ async def client(database_url: str, home: Path) -> AsyncIterator[Client]:
         database_url=SecretStr(database_url),
         amqp_url=SecretStr("off"),
         http_port=0,
+        search_seconds=60,
         basic_users={"ada": SecretStr("secret"), "bob": SecretStr("secret")},
     )
     async with running(settings, frozenset({"http", "projector"})) as application, aiohttp.ClientSession() as session:
