@@ -22,6 +22,7 @@ from protocol import merge_patch
 from protocol.context import Context, documents
 from protocol.enforcement.enforcer import Enforcer
 from protocol.enforcement.rules import Permission
+from protocol.enforcement.sources import Sources
 from protocol.enforcement.tree import PermissionTree
 from protocol.entities import EntityState
 from protocol.errors import (
@@ -154,12 +155,7 @@ def _visible_state(
 
 def _resolved(policy: PolicyState, context: Context) -> PolicyState:
     """The policy's resolved view, with the imported entries that the caller may READ in the policy they come from."""
-
-    def readable(source: PolicyId, label: str) -> bool:
-        enforcer = context.enforcer(source)
-        return enforcer is not None and enforcer.tree(context.subjects, "READ", "policy").partial(("entries", label))
-
-    roots = context.limits.roots_of(policy.policy_id)
+    roots, readable = context.limits.roots_of(policy.policy_id), Sources(context).shows
     view = resolved_view(policy.document, documents(context.policies), roots=roots, readable=readable)
     return replace(policy, document=view)
 

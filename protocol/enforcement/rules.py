@@ -12,6 +12,8 @@ from protocol.pointers import Pointer
 Permission: TypeAlias = Literal["READ", "WRITE", "EXECUTE"]
 ResourceType: TypeAlias = Literal["thing", "policy", "message"]
 Effect: TypeAlias = Literal["grant", "revoke"]
+Origin: TypeAlias = tuple[PolicyId, str]
+"""A policy, and the label of one of its own entries."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,16 +27,22 @@ class Rule:
     grant: frozenset[str]
     revoke: frozenset[str]
 
+    @property
+    def origin(self) -> Origin:
+        """Where the rule is written."""
+        return self.policy_id, self.label
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResolvedEntry:
     """An entry ready for enforcement.
 
     ``namespaces`` limits it to things in these namespaces: exact, or ``a.b.*`` for those below ``a.b``; empty means all
-    (documentation page *basic-policy*).
+    (documentation page *basic-policy*). ``origin`` is the policy that it is written in, and its label there.
     """
 
     label: str
+    origin: Origin
     subjects: frozenset[str]
     rules: tuple[Rule, ...]
     namespaces: tuple[str, ...] = ()

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import assert_never
 
-from protocol.context import Context, Limits
+from protocol.context import Context, documents
 from protocol.decision import Decision
 from protocol.errors import (
     JsonFieldMissing,
@@ -27,7 +27,7 @@ from protocol.errors import (
 from protocol.identifiers import PolicyId
 from protocol.json import MISSING, JsonObject, JsonValue, Missing
 from protocol.pointers import ROOT, Pointer, assign, remove, resolve, text
-from protocol.policies.entries import imports_of
+from protocol.policies.resolve import sources_of
 from protocol.policies.resources import Resource, served
 from protocol.policies.soundness import check_change, check_path_keys
 from protocol.policies.state import PolicyState
@@ -73,14 +73,15 @@ def _execute_action(command: Command, state: PolicyState | None, context: Contex
     return decision
 
 
-def policies_needed(command: Command, policy: PolicyState | None, limits: Limits) -> tuple[PolicyId, ...]:
+def policies_needed(command: Command, policy: PolicyState | None, context: Context) -> tuple[PolicyId, ...]:
     """The policies that the context must contain, with all that they import; none for most commands.
 
     They are those that a change would import or refer to, and those whose entries a resolved view shows.
     """
     value = command.value
     if command.verb == "retrieve" and command.headers.get("policy-view") == "resolved" and policy is not None:
-        return (*imports_of(policy.document), *limits.roots_of(policy.policy_id))
+        roots = context.limits.roots_of(policy.policy_id)
+        return sources_of(policy.document, documents(context.policies), roots=roots)
     if command.verb not in {"create", "modify"} or isinstance(value, Missing):
         return ()
     changed = assign({}, command.path, value)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
-from protocol.enforcement.rules import Rule
+from protocol.enforcement.rules import Origin, Rule
 from protocol.identifiers import PolicyId
 from protocol.json import JsonObject, as_list, as_object, as_strings
 from protocol.pointers import Pointer, parse, parse_policy_path
@@ -18,9 +18,10 @@ ADDITIONS: Final = ("subjects", "resources", "namespaces")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """An entry while it is being resolved; ``origin`` is the policy and label that its rules are explained by."""
+    """An entry while it is being resolved, by the label that it has got so far; ``origin`` is where it is written."""
 
     label: str
+    origin: Origin
     subjects: JsonObject
     rules: tuple[Rule, ...]
     namespaces: tuple[str, ...]
@@ -40,6 +41,7 @@ def read_entry(policy_id: PolicyId, label: str, value: JsonObject) -> Entry:
     additions = value.get("allowedAdditions")
     return Entry(
         label=label,
+        origin=(policy_id, label),
         subjects=as_object(value.get("subjects")),
         rules=tuple(
             _rule(policy_id, label, key, as_object(perms)) for key, perms in as_object(value.get("resources")).items()

@@ -27,7 +27,7 @@ from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
 from protocol.enforcement.enforcer import Enforcer
-from protocol.enforcement.rules import ResolvedEntry
+from protocol.enforcement.rules import Origin, ResolvedEntry
 from protocol.identifiers import PolicyId
 from protocol.json import JsonObject, JsonValue, as_object, as_strings
 from protocol.pointers import text
@@ -43,13 +43,15 @@ from protocol.policies.entries import (
 Policies: TypeAlias = "Mapping[PolicyId, JsonObject | None]"
 """Documents by id; ``None`` for a policy that does not exist."""
 
-Readable: TypeAlias = Callable[[PolicyId, str], bool]
-"""Whether an entry of another policy, by its label there, may be shown."""
+Readable: TypeAlias = Callable[[Origin], bool]
+"""Whether an entry of another policy may be shown."""
 
 MAX_DEPTH = 10
 MAX_IMPORTS_FOLLOWED = 100
 MAX_IMPORTED_ENTRIES = 2_000
 MAX_REFERENCED_PARTS = 20_000
+MAX_SOURCES = 20
+"""Policies, the nearest first, of which it is asked what the caller may read there."""
 
 
 def resolve_policy(
@@ -58,14 +60,18 @@ def resolve_policy(
     """The effective entries of a policy; ``policies`` must hold what ``policies_imported`` names."""
     return tuple(
         ResolvedEntry(
-            label=entry.label, subjects=frozenset(entry.subjects), rules=entry.rules, namespaces=entry.namespaces
+            label=entry.label,
+            origin=entry.origin,
+            subjects=frozenset(entry.subjects),
+            rules=entry.rules,
+            namespaces=entry.namespaces,
         )
         for entry in _effective_entries(document, policies, roots)
     )
 
 
-def _any_entry(policy_id: PolicyId, label: str) -> bool:
-    del policy_id, label
+def _any_entry(origin: Origin) -> bool:
+    del origin
     return True
 
 
@@ -134,7 +140,7 @@ def _effective_entries(
     for root in roots:
         other = policies.get(root)
         if other is not None and root != own_id:
-            implicit = (entry for entry in _implicit_entries(other) if readable(root, entry.label))
+            implicit = (entry for entry in _implicit_entries(other) if readable(entry.origin))
             entries.extend(replace(entry, label=f"nsimported-{root}-{entry.label}") for entry in implicit)
     return entries
 
@@ -205,6 +211,17 @@ def policies_imported(document: JsonObject, policies: Policies) -> frozenset[Pol
     return frozenset(policy_id for policy_id in _reachable(document, policies) if policy_id not in policies)
 
 
+def sources_of(document: JsonObject, policies: Policies, *, roots: Iterable[PolicyId] = ()) -> tuple[PolicyId, ...]:
+    """The policies whose entries count for this one, as far as it is asked who may read them there."""
+    return tuple(dict.fromkeys((*roots, *_reachable(document, policies))))[:MAX_SOURCES]
+
+
+def policies_named(document: JsonObject) -> frozenset[PolicyId]:
+    """The policies that the imports of a policy name."""
+    imports = imports_of(document)
+    return frozenset(imports).union(*(transitive_of(setting) for setting in imports.values()))
+
+
 def _reachable(document: JsonObject, policies: Policies) -> Iterator[PolicyId]:
     """The policies that this one imports, directly or through ``transitiveImports``; stops beyond the bound.
 
@@ -239,7 +256,7 @@ def _resolved_entries(
     for entry in own.values():
         yield _with_references(entry, resolution, own, imported)
     for policy_id, entry in brought:
-        if depth or resolution.readable(policy_id, entry.label):
+        if depth or resolution.readable(entry.origin):
             yield replace(entry, label=f"imported-{policy_id}-{entry.label}", references=())
 
 

@@ -33,7 +33,7 @@ stream_name: Final = cast("Callable[[EntityId], StreamName]", stream_of)
 def needed_entities(command: Command, state: EntityState | None, context: Context) -> tuple[EntityId, ...]:
     """The entities that the context must contain, with all that they import, before the command can be decided."""
     if isinstance(command.entity_id, PolicyId):
-        return policies_needed(command, state if isinstance(state, PolicyState) else None, context.limits)
+        return policies_needed(command, state if isinstance(state, PolicyState) else None, context)
     return entities_needed(command, state if isinstance(state, ThingState) else None, context)
 
 
