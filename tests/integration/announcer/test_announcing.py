@@ -156,6 +156,7 @@ async def test_without_an_answer_the_same_announcement_is_repeated_until_the_gra
             second = await take(queue)
             assert id_of(first) == id_of(second)
             assert first.correlation_id != second.correlation_id
+            await recorded(service, "published")
             clock.set(700)
             await gone(service)
 

@@ -8,6 +8,7 @@ from protocol.signals import CancelSearch, SubscribeToSearch
 from services.searching.keepers import SharedKeeper
 from services.searching.subscription import Route
 from tests.unit.services.searching.staging import BOB, Fleet, stage
+from tests.waiting import eventually
 
 
 async def test_a_request_is_served_by_whichever_process_hears_it(pool: Pool) -> None:
@@ -94,9 +95,11 @@ async def test_one_of_several_processes_tells_of_an_idle_search_and_all_forget_i
         other.clock[0] += timedelta(seconds=61)
         await one.until(lambda: one.actions + other.actions == ["failed"])
         other.clock[0] += timedelta(seconds=11)
-        async with asyncio.timeout(10):
-            while await pool.fetchval("SELECT count(*) FROM search_subscriptions"):  # noqa: ASYNC110 - others do it
-                await asyncio.sleep(0.005)
+
+        async def all_forgot() -> bool:
+            return not await pool.fetchval("SELECT count(*) FROM search_subscriptions")
+
+        await eventually(all_forgot)
         assert one.actions + other.actions == ["failed"]
 
 
