@@ -19,6 +19,7 @@ from services.http.answers import answer, error_answer, refusal_answer
 from services.http.exchange import Bounds, Commands, Edge, Exchange
 from services.http.headers import check_once, check_text, correlation_id_of, new_correlation_id
 from services.http.operations import Operations
+from services.http.proxies import TrustedProxies
 from services.http.refusals import PlainRefusal, wrong_method
 from services.http.routes import Place, Route, Router
 from services.http.throttle import UNTHROTTLED, Throttles
@@ -43,8 +44,10 @@ class HttpApp:
         operators: Authentication,
         routes: Iterable[Route],
         throttles: Throttles,
+        proxies: TrustedProxies,
     ) -> None:
         self._throttles = throttles
+        self._proxies = proxies
         self._edge = edge
         self._api = api
         self._operators = operators
@@ -73,7 +76,8 @@ class HttpApp:
             response = refusal_answer(refusal, correlation_id or new_correlation_id())
         except Exception:
             correlation_id = correlation_id or new_correlation_id()
-            log.exception("http_request_failed", method=request.method, correlation_id=correlation_id)
+            client = self._proxies.client_of(request)
+            log.exception("http_request_failed", method=request.method, client=client, correlation_id=correlation_id)
             response = error_answer(GatewayInternalError("The request could not be answered."), correlation_id)
         if self._edge.stopping.is_set():
             response.force_close()
@@ -101,17 +105,21 @@ class HttpApp:
         return await action(exchange, place)
 
     async def _user(self, request: BaseRequest) -> AuthContext:
-        self._throttles.arrived(request.remote)
+        self._arrived(request)
         verdict = self._api.authenticate(request.headers)
         auth = verdict if isinstance(verdict, AuthContext) else await verdict
         self._throttles.identified(auth.default_subject)
         return auth
 
     async def _operator(self, request: BaseRequest) -> AuthContext:
-        self._throttles.arrived(request.remote)
+        self._arrived(request)
         check_once(request.headers, "authorization")
         verdict = self._operators.authenticate(request.headers)
         return verdict if isinstance(verdict, AuthContext) else await verdict
+
+    def _arrived(self, request: BaseRequest) -> None:
+        if self._throttles.address is not None:
+            self._throttles.arrived(self._proxies.client_of(request))
 
     def _is_api(self, path: str) -> bool:
         """Whether the path is for users of the API; operators authenticate in another way."""
@@ -144,6 +152,7 @@ def create_app(  # noqa: PLR0913 - what a server is made of
     searching: Searching | None = None,
     search_indexes: SearchIndexes | None = None,
     throttles: Throttles = UNTHROTTLED,
+    proxies: TrustedProxies | None = None,
     action_headers: frozenset[str] = frozenset(),
 ) -> HttpApp:
     """The HTTP edge over ``commands``: every route, none of the sockets (those are ``services.http.server``)."""
@@ -157,7 +166,14 @@ def create_app(  # noqa: PLR0913 - what a server is made of
         action_headers=action_headers,
     )
     routes = routing_table(default_namespace, operations_of, searching=searching, search_indexes=search_indexes)
-    return HttpApp(edge=edge, api=api, operators=operators, routes=routes, throttles=throttles)
+    return HttpApp(
+        edge=edge,
+        api=api,
+        operators=operators,
+        routes=routes,
+        throttles=throttles,
+        proxies=proxies or TrustedProxies(),
+    )
 
 
 def routing_table(
