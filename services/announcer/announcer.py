@@ -22,7 +22,7 @@ import structlog
 from eventstore.errors import StoreError
 from eventstore.events import StreamName
 from projections.deadlines import Claims, DeadlinesReader, Release, Waking
-from protocol.announcements.decide import Moment, Publish, Remove, Rules, Step
+from protocol.announcements.decide import Broker, Moment, Publish, Remove, Rules, Step
 from protocol.announcements.records import Failed, Published, Record
 from protocol.announcements.watch import Watch
 from protocol.enforcement.auth import AuthContext
@@ -151,7 +151,7 @@ class Announcer:
         done |= await self._remove(round_, steps)
         return done
 
-    def _broker(self) -> str:
+    def _broker(self) -> Broker:
         silence = self._publisher.silence()
         return "up" if not silence else "lost" if silence > self._pace.lost else "down"
 

@@ -22,6 +22,7 @@ from services.commanding.commanding import Commanding
 from services.http.app import HttpApp, create_app
 from services.http.exchange import Bounds, Commands
 from services.http.operations import Check, Operations
+from services.http.proxies import TrustedProxies
 from services.http.server import serve_http
 from services.http.throttle import UNTHROTTLED, Throttles
 from services.settings import Settings
@@ -101,6 +102,7 @@ async def serving(
     open_metrics: bool = False,
     api: Authentication = API,
     throttles: Throttles = UNTHROTTLED,
+    proxies: TrustedProxies | None = None,
     action_headers: frozenset[str] = frozenset(),
 ) -> AsyncIterator[Client]:
     app = create_app(
@@ -112,6 +114,7 @@ async def serving(
         ),
         bounds=bounds,
         throttles=throttles,
+        proxies=proxies,
         action_headers=action_headers,
     )
     async with serve_http(app, host="127.0.0.1", port=0) as port, aiohttp.ClientSession() as session:

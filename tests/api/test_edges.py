@@ -62,6 +62,16 @@ async def test_nobody_gets_anything_from_the_api(client: Client, method: str, pa
         assert reply.error == "gateway:authentication.failed"
 
 
+@pytest.mark.parametrize("prefix", ["/%61pi/2", "/api/%32", "/ap%69/2"])
+@pytest.mark.parametrize("path", ["/whoami", "/things", "/things?ids=ns:t", "/things/ns:t"])
+async def test_an_escaped_prefix_leads_to_the_same_door(client: Client, prefix: str, path: str) -> None:
+    assert (await client("PUT", "/api/2/things/ns:t", {})).status == 201
+    refused = await client("GET", prefix + path, auth={})
+    assert (refused.status, refused.headers["WWW-Authenticate"].partition(",")[0]) == (401, 'Basic realm="twinlog"')
+    reply = await client("GET", prefix + path)
+    assert (reply.status, reply.json) == (200, (await client("GET", "/api/2" + path)).json)
+
+
 async def test_whoami_lists_the_subjects(client: Client) -> None:
     reply = await client("GET", "/api/2/whoami")
     assert reply.json == {"defaultSubject": "nginx:ada", "subjects": ["nginx:ada"]}
