@@ -21,7 +21,8 @@ MAX_REMEMBERED: Final = 256
 """Longer texts are read anew each time, so that nobody can fill the memory with them."""
 
 _key = re.compile(r"[^\x00-\x1F\x7F-\xFF/]{1,256}")
-_open_ended = re.compile(r"(/entries/[^/]+/(?:subjects|resources))/(.+)", re.DOTALL)
+_open_ended = re.compile(r"(/entries/[^/]+/(subjects|resources))/(.+)", re.DOTALL)
+_pathless = re.compile(r"[^:/]+:")
 
 
 def check_key(key: str) -> str:
@@ -59,9 +60,21 @@ def parse_policy_path(text: str) -> Pointer:
     ``/entries/owner/resources/thing:/features/a`` has four keys (Ditto documentation page *basic-policy*).
     """
     match = _open_ended.fullmatch(text if text.startswith("/") else "/" + text)
-    if match is None or match[2] == "/":
+    if match is None or match[3] == "/":
         return parse(text)
-    return (*parse(match[1]), unescape(match[2]))
+    key = unescape(match[3])
+    return (*parse(match[1]), resource_key(key) if match[2] == "resources" else key)
+
+
+def resource_key(text: str) -> str:
+    """The key of a resource, such as ``thing:/features/a``, as it is written in a policy whatever way a path ends.
+
+    Ditto's Java prints no slash at the end of a pointer, so that ``thing:/`` comes as ``thing:``. Any other slash there
+    is one too many.
+    """
+    if _pathless.fullmatch(text):
+        return text + "/"
+    return text[:-1] if text.endswith("/") and not text.endswith(":/") else text
 
 
 def text(pointer: Pointer) -> str:

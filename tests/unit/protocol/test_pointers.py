@@ -61,6 +61,10 @@ def test_printing_and_reading_are_inverse(pointer: Pointer) -> None:
     [
         ("/entries/o/resources/thing:/features/a", ("entries", "o", "resources", "thing:/features/a")),
         ("/entries/o/resources/thing:/", ("entries", "o", "resources", "thing:/")),
+        ("/entries/o/resources/thing:", ("entries", "o", "resources", "thing:/")),
+        ("/entries/o/resources/thing:/features/a/", ("entries", "o", "resources", "thing:/features/a")),
+        ("/entries/o/resources/thing:/attributes/a:", ("entries", "o", "resources", "thing:/attributes/a:")),
+        ("/entries/o/subjects/issuer:", ("entries", "o", "subjects", "issuer:")),
         ("/entries/o/subjects/https://issuer/x:me", ("entries", "o", "subjects", "https://issuer/x:me")),
         ("/entries/o/subjects", ("entries", "o", "subjects")),
         ("/entries/o/subjects/", ("entries", "o", "subjects")),
