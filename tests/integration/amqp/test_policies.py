@@ -128,6 +128,7 @@ async def test_a_policy_lives_its_life_in_envelopes(ask: Backend) -> None:
     stored = {**guests, "resources": {"thing:/": READ, "policy:/entries/guests": READ}, "namespaces": ["farm.one"]}
     assert await ask(POLICY + "retrieve", "/entries/guests") == (200, stored)
     assert await ask(POLICY + "retrieve", "/entries/guests/resources/policy:/entries/guests") == (200, READ)
+    assert await ask(POLICY + "retrieve", "/entries/guests/resources/thing:") == (200, READ)  # as Ditto's Java says it
     assert await ask(POLICY + "delete", "/entries/owner") == (403, "policies:entry.modificationinvalid")
     assert await ask(POLICY + "delete", "/entries/none") == (404, "policies:entry.notfound")
     assert await ask(POLICY + "delete") == (204, None)

@@ -146,7 +146,7 @@ def test_imported_rights_count_for_the_creator() -> None:
         ),
         ("/entries/x/resources/device:/", rights("READ"), "policies:entry.invalid"),
         ("/entries/x/resources/thing", rights("READ"), "policies:entry.invalid"),
-        ("/entries/x/resources/thing:/a/", rights("READ"), "policies:entry.invalid"),
+        ("/entries/x/resources/thing:a", rights("READ"), "policies:entry.invalid"),
         ("/entries/x/resources/thing:/a//b", rights("READ"), "json.pointer.invalid"),
         ("/entries/x/resources/thing:/", {"grant": []}, "json.field.missing"),
         ("/entries/x/resources/thing:/", rights("FLY"), "json.format.invalid"),
