@@ -7,6 +7,7 @@ Java implementation). Nothing here changes a document: a change is a new documen
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from functools import lru_cache
 from typing import Final, TypeAlias
 
@@ -20,6 +21,7 @@ ROOT: Pointer = ()
 MAX_REMEMBERED: Final = 256
 """Longer texts are read anew each time, so that nobody can fill the memory with them."""
 
+RESOURCES: Final = "/resources"
 _key = re.compile(r"[^\x00-\x1F\x7F-\xFF/]{1,256}")
 _open_ended = re.compile(r"(/entries/[^/]+/(?:subjects|resources))/(.+)", re.DOTALL)
 
@@ -56,17 +58,39 @@ _remembered = lru_cache(maxsize=16384)(_parsed)
 def parse_policy_path(text: str) -> Pointer:
     """Like ``parse``, but whatever follows ``subjects/`` or ``resources/`` of an entry is one key, slashes and all.
 
-    ``/entries/owner/resources/thing:/features/a`` has four keys (Ditto documentation page *basic-policy*).
+    ``/entries/owner/resources/thing:/features/a`` has four keys (Ditto documentation page *basic-policy*). The key of a
+    resource is the text of a pointer itself, so that what stands in the path is the key: see ``resource_key``.
     """
+    return _policy_path(text, resource_key)
+
+
+def parse_recorded_policy_path(text: str) -> Pointer:
+    """As ``parse_policy_path``, of what ``text`` made of the keys: the log escapes the key of a resource once more."""
+    return _policy_path(text, unescape)
+
+
+def _policy_path(text: str, read: Callable[[str], str]) -> Pointer:
     match = _open_ended.fullmatch(text if text.startswith("/") else "/" + text)
     if match is None or match[2] == "/":
         return parse(text)
-    return (*parse(match[1]), unescape(match[2]))
+    return (*parse(match[1]), (read if match[1].endswith(RESOURCES) else unescape)(match[2]))
+
+
+def resource_key(text: str) -> str:
+    """The key of a resource as it is kept: ``thing:/a~b`` means the same as ``thing:/a~0b`` and becomes that."""
+    return escape(unescape(text))
 
 
 def text(pointer: Pointer) -> str:
     """The pointer as text; what ``parse`` reads back as the same keys."""
     return "/" + "/".join([escape(key) for key in pointer])
+
+
+def policy_text(pointer: Pointer) -> str:
+    """The path in a policy as text; what ``parse_policy_path`` reads back as the same keys."""
+    if len(pointer) == 4 and pointer[0] == "entries" and pointer[2] == "resources":
+        return f"{text(pointer[:3])}/{pointer[3]}"
+    return text(pointer)
 
 
 def escape(key: str) -> str:

@@ -10,10 +10,10 @@ from datetime import datetime
 from typing import Final, get_args
 
 from protocol.entities import EntityState
-from protocol.identifiers import PolicyId
+from protocol.identifiers import EntityId, PolicyId
 from protocol.json import MISSING, JsonObject, Missing, dump, parse
 from protocol.pointers import parse as parse_path
-from protocol.pointers import parse_policy_path, text
+from protocol.pointers import parse_recorded_policy_path, policy_text, text
 from protocol.policies.state import PolicyState
 from protocol.signals import Action, Cause, Event, Headers
 from protocol.streams import entity_of
@@ -69,12 +69,19 @@ def restore_event(stream: str, type_: str, path: str, value: bytes | None, heade
     return Event(
         entity_id=entity_id,
         action=action,
-        path=parse_policy_path(path) if isinstance(entity_id, PolicyId) else parse_path(path),
+        path=parse_recorded_policy_path(path) if isinstance(entity_id, PolicyId) else parse_path(path),
         value=MISSING if value is None else parse(value, max_depth=_DEPTH),
         metadata=_metadata(headers) if _MARK in headers else None,
         cause=_cause(headers) if _CAUSE_MARK in headers else None,
         printed=value,
     )
+
+
+def published_path(entity_id: EntityId, path: str) -> str:
+    """The stored path as it leaves the service."""
+    if "~" not in path or not isinstance(entity_id, PolicyId):
+        return path
+    return policy_text(parse_recorded_policy_path(path))
 
 
 def carries_metadata(headers: bytes) -> bool:

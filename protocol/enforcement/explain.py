@@ -9,7 +9,7 @@ from typing import Final, Literal, TypeAlias
 from protocol.enforcement.rules import Effect, Origin, ResolvedEntry, Rule
 from protocol.identifiers import PolicyId
 from protocol.json import JsonObject, JsonValue
-from protocol.pointers import Pointer, text
+from protocol.pointers import Pointer
 
 Relation: TypeAlias = Literal["above", "same", "below"]
 
@@ -47,7 +47,7 @@ class Bearing:
     @property
     def resource(self) -> str:
         """What the rule is about, as policies write it."""
-        return f"{self.rule.resource_type}:{text(self.rule.path)}"
+        return self.rule.resource
 
     def to_json(self, listener: Listener) -> JsonObject:
         """The rule as ``explain`` prints it.

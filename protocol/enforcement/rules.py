@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from protocol.identifiers import PolicyId
-from protocol.pointers import Pointer
+from protocol.pointers import Pointer, policy_text, text
 
 Permission: TypeAlias = Literal["READ", "WRITE", "EXECUTE"]
 ResourceType: TypeAlias = Literal["thing", "policy", "message"]
@@ -26,6 +26,11 @@ class Rule:
     path: Pointer
     grant: frozenset[str]
     revoke: frozenset[str]
+
+    @property
+    def resource(self) -> str:
+        """What the rule is about, as policies write it."""
+        return f"{self.resource_type}:{(policy_text if self.resource_type == 'policy' else text)(self.path)}"
 
     @property
     def origin(self) -> Origin:

@@ -30,7 +30,6 @@ from protocol.enforcement.enforcer import Enforcer
 from protocol.enforcement.rules import Origin, ResolvedEntry
 from protocol.identifiers import PolicyId
 from protocol.json import JsonObject, JsonValue, as_object, as_strings
-from protocol.pointers import text
 from protocol.policies.entries import (
     Entry,
     entries_of,
@@ -174,7 +173,7 @@ def _entry_json(entry: Entry) -> JsonObject:
     """The entry as JSON; the rules about one resource are merged."""
     resources: dict[str, JsonValue] = {}
     for rule in entry.rules:
-        key = f"{rule.resource_type}:{text(rule.path)}"
+        key = rule.resource
         known = as_object(resources.get(key))
         resources[key] = {
             "grant": _union(known.get("grant"), rule.grant),

@@ -24,7 +24,7 @@ from protocol.errors import (
 )
 from protocol.identifiers import PolicyId
 from protocol.json import JsonObject, JsonValue
-from protocol.pointers import ROOT, Pointer, check_key, parse, parse_policy_path, text
+from protocol.pointers import ROOT, Pointer, check_key, parse, parse_policy_path, resource_key, text
 from protocol.policies.entries import ADDITIONS
 from protocol.policies.expiry import Granularity, read_announcement, read_expiry
 from protocol.policies.substitution import substitute_caller
@@ -93,13 +93,13 @@ def read_entries(value: JsonValue, reading: Reading) -> JsonValue:
 
 
 def read_entry(value: JsonValue, reading: Reading) -> JsonValue:
-    """One entry: missing subjects or resources mean that it has none."""
+    """One entry: missing subjects or resources mean that it has none, and null is missing."""
     if not isinstance(value, dict):
         raise PolicyEntryInvalid(f"The policy entry at {reading.where} must be a JSON object.")
     stored: JsonObject = {
-        "subjects": read_subjects(value.get("subjects", {}), reading.below("subjects")),
-        "resources": read_resources(value.get("resources", {}), reading.below("resources")),
-        "importable": read_importable(value.get("importable", "implicit"), reading.below("importable")),
+        "subjects": read_subjects(_given(value, "subjects", {}), reading.below("subjects")),
+        "resources": read_resources(_given(value, "resources", {}), reading.below("resources")),
+        "importable": read_importable(_given(value, "importable", "implicit"), reading.below("importable")),
     }
     for member, read in (
         ("namespaces", read_namespaces),
@@ -126,8 +126,8 @@ def read_subject(value: JsonValue, reading: Reading) -> JsonValue:
     subject = _object(value, reading)
     if subject.get("type") is None:
         raise JsonFieldMissing("type", f"the subject at {reading.where}")
-    if not isinstance(subject["type"], str):
-        raise JsonFormatInvalid(reading.below("type").where, "a JSON string")
+    if not isinstance(subject["type"], str) or not subject["type"]:
+        raise JsonFormatInvalid(reading.below("type").where, "a JSON string that is not empty")
     stored: JsonObject = {"type": subject["type"]}
     if subject.get("expiry") is not None:
         ends = read_expiry(subject["expiry"], now=reading.now, granularity=reading.granularity.expiry)
@@ -264,7 +264,8 @@ def check_subject_id(subject_id: str) -> str:
 def check_resource_key(key: str) -> str:
     """A resource key as it is stored: a type, a colon and a JSON pointer. Raises ``PolicyEntryInvalid``.
 
-    The pointer may lack its first slash or have one too many at its end, as in Ditto. Other types mean nothing.
+    The pointer may lack its first slash or have one too many at its end, and a ``~`` need not be escaped, as in Ditto.
+    Other types mean nothing.
     """
     found = _RESOURCE_KEY.fullmatch(key)
     if found is None:
@@ -276,7 +277,7 @@ def check_resource_key(key: str) -> str:
     (parse_policy_path if found[1] == "policy" else parse)(pointer)
     if pointer != "/" and not pointer.endswith(":/"):  # behind a colon it is the path of a resource, in a policy
         pointer = pointer.removesuffix("/")
-    return f"{found[1]}:{pointer}"
+    return f"{found[1]}:{resource_key(pointer)}"
 
 
 def _permissions(value: JsonValue, member: str, reading: Reading) -> list[JsonValue]:
@@ -291,6 +292,12 @@ def _array(value: JsonValue, error: Callable[[str], Exception], reading: Reading
     if not isinstance(value, list):
         raise error(f"The value at {reading.where} must be a JSON array.")
     return value
+
+
+def _given(value: JsonObject, member: str, default: JsonValue) -> JsonValue:
+    """The member, or the default if there is none; as Ditto's model reads it, null is none."""
+    found = value.get(member)
+    return default if found is None else found
 
 
 def _object(value: JsonValue, reading: Reading) -> JsonObject:

@@ -186,7 +186,7 @@ def from_response(command: Command, response: Response) -> Envelope:
         headers["content-type"] = JSON_TYPE
     return Envelope(
         topic=_command_topic(response.entity_id, response.verb),
-        path=pointers.text(response.path),
+        path=_text(response.entity_id, response.path),
         headers=headers,
         value=response.value,
         status=response.status,
@@ -241,6 +241,10 @@ def _error_topic(topic_of: Topic | str | None) -> Topic:
     if topic_of is None or topic_of.group == "connections":
         return Topic("unknown", "unknown", "things", "twin", "errors")
     return Topic(topic_of.namespace, topic_of.name, topic_of.group, topic_of.channel, "errors")
+
+
+def _text(entity_id: EntityId, path: pointers.Pointer) -> str:
+    return pointers.policy_text(path) if isinstance(entity_id, PolicyId) else pointers.text(path)
 
 
 def _command_topic(entity_id: EntityId, verb: Verb) -> Topic:

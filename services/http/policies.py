@@ -12,7 +12,7 @@ from aiohttp.web import StreamResponse
 from protocol.errors import JsonKeyInvalid, PolicyEntryInvalid, PolicyIdNotSettable
 from protocol.identifiers import PolicyId, with_default_namespace
 from protocol.json import MISSING
-from protocol.pointers import check_key
+from protocol.pointers import check_key, resource_key
 from protocol.policies.values import LABEL_FORM
 from services.http import bodies
 from services.http.exchange import Exchange
@@ -111,5 +111,5 @@ def _open_ended(kind: str, remainder: str) -> str:
     """
     if kind == "subjects":
         return percent_decode_if_possible(remainder)
-    key = percent_decode(remainder)
+    key = resource_key(percent_decode(remainder))
     return key[:-1] if key.endswith("/") and not key.endswith(":/") else key

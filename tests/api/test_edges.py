@@ -11,6 +11,7 @@ from services.commanding.commanding import Commanding
 from services.http.exchange import Bounds
 from tests.api.conftest import ADA, DEVOPS, Client, serving
 from tests.api.gated import GatedStore
+from tests.waiting import DEADLINE
 
 PUMP = "/api/2/things/farm.one:pump"
 BASIC = f"Authorization: {ADA['Authorization']}\r\n"
@@ -173,9 +174,9 @@ async def test_a_client_that_asks_before_it_sends_is_told_to_go_on(client: Clien
     try:
         head = f"PUT {PUMP} HTTP/1.1\r\nHost: x\r\n{BASIC}Content-Type: application/json\r\n"
         writer.write(f"{head}Expect: 100-continue\r\nContent-Length: 2\r\n\r\n".encode())
-        assert await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 10) == b"HTTP/1.1 100 Continue\r\n\r\n"
+        assert await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), DEADLINE) == b"HTTP/1.1 100 Continue\r\n\r\n"
         writer.write(b"{}")
-        assert status_of(await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 10)) == 201
+        assert status_of(await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), DEADLINE)) == 201
     finally:
         writer.close()
         await writer.wait_closed()
@@ -252,7 +253,7 @@ async def test_stopping_answers_what_is_in_flight_and_takes_nothing_more(
     serving_context = serving(commands)
     client = await serving_context.__aenter__()
     in_flight = asyncio.create_task(client("PUT", PUMP, {}))
-    await asyncio.wait_for(store.entered.wait(), 10)
+    await asyncio.wait_for(store.entered.wait(), DEADLINE)
     client.app.edge.stopping.set()
     acknowledged = asyncio.create_task(client("GET", "/ready"))
     assert (await acknowledged).status == 503
@@ -265,9 +266,9 @@ async def test_stopping_answers_what_is_in_flight_and_takes_nothing_more(
 
 async def test_an_awaited_acknowledgement_does_not_hold_up_the_stop(store: GatedStore, client: Client) -> None:
     waiting = asyncio.create_task(client("PUT", f"{PUMP}?requested-acks=twin-persisted,my:ack", {}))
-    await asyncio.wait_for(store.appended.wait(), 10)
+    await asyncio.wait_for(store.appended.wait(), DEADLINE)
     client.app.edge.stopping.set()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         assert (await waiting).status == 424
 
 

@@ -97,6 +97,13 @@ def test_a_policy_that_imports_everything_needs_no_entries() -> None:
     )
 
 
+def test_members_of_an_entry_that_are_null_count_as_missing() -> None:
+    names = ("subjects", "resources", "importable", "namespaces", "allowedAdditions", "references")
+    nothing: JsonObject = dict.fromkeys(names)
+    given(owned()).when("modify", "/entries/x", nothing).then("created", 201, entry())
+    given().when("create", "/", owned(x=nothing)).then("created", 201, {"policyId": P1, **owned(x=entry())})
+
+
 def test_a_creator_must_be_able_to_change_the_policy_or_say_that_this_is_meant() -> None:
     given().when("create", "/", owned(BOB)).refused("policies:policy.notcreatable", 403)
     stored: JsonObject = {"policyId": P1, **owned(BOB)}
@@ -117,6 +124,7 @@ def test_imported_rights_count_for_the_creator() -> None:
         ("/entries/x/subjects/alice", {"type": "t"}, "policies:subjectid.invalid"),
         ("/entries/x/subjects/https://alice", {"type": "t"}, "policies:subjectid.invalid"),
         ("/entries/x/subjects/a:b", {}, "json.field.missing"),
+        ("/entries/x/subjects/a:b", {"type": ""}, "json.format.invalid"),
         ("/entries/x/subjects/a:b", {"type": 1}, "json.format.invalid"),
         ("/entries/x/subjects/a:b", {"type": "t", "expiry": "soon"}, "policies:subjectexpiry.invalid"),
         ("/entries/x/subjects/a:b", {"type": "t", "expiry": "2026-01-02T11:00:00Z"}, "policies:subjectexpiry.invalid"),
