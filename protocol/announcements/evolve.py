@@ -24,6 +24,7 @@ from protocol.announcements.watch import (
     watch_id,
 )
 from protocol.json import MISSING, JsonObject, canonical
+from protocol.pointers import ROOT, Pointer
 from protocol.policies.state import PolicyState
 
 DEFAULT_RANDOMIZATION = timedelta(minutes=5)
@@ -52,16 +53,19 @@ def after_change(
     policy: PolicyState,
     *,
     by_announcer: bool,
+    path: Pointer = ROOT,
     randomization: timedelta = DEFAULT_RANDOMIZATION,
 ) -> Watching:
     """After an event of the policy led to ``policy``; ``by_announcer`` says that the service removed something itself.
+
+    ``path`` is the event's, or any above it: nothing outside was changed.
 
     A subject that left is announced if it asked for that and was not told before. One whose id is still there, with
     other settings or in another entry, is not: its access was extended, and the old watch ends in silence. Only what
     the event changed is looked at, so that one of many subjects costs no more than one of few.
     """
     document = {} if policy.deleted else policy.document
-    changed = _changed(_entries_before(watching), document)
+    changed = _changed(_entries_before(watching), document, path)
     if not changed:
         return replace(watching, policy=policy)
     present = {(each, canonical(subject)): subject for each, subject in _holders(document, changed)}
@@ -91,10 +95,13 @@ def _entries_before(watching: Watching) -> JsonObject:
     return {} if policy is None or policy.deleted else policy.document
 
 
-def _changed(before: JsonObject, after: JsonObject) -> set[str]:
+def _changed(before: JsonObject, after: JsonObject, path: Pointer) -> set[str]:
     """The subjects that came, left or have other settings in any entry. States share what an event left as it was."""
     if before.get("entries") is after.get("entries"):
         return set()
+    match path:
+        case ("entries", _, "subjects", subject_id, *_) if before:
+            return {subject_id}
     old, new = dict(entries_of(before)), dict(entries_of(after))
     found: set[str] = set()
     for label in old.keys() | new.keys():
