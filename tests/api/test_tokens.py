@@ -74,6 +74,16 @@ async def policy(client: Client) -> Client:
     return client
 
 
+async def test_a_long_token_passes_as_far_as_a_header_may_be_long(client: Client) -> None:
+    def long(groups: int) -> dict[str, str]:
+        return bearer(groups=[f"/farm/{number:05}" for number in range(groups)])
+
+    assert len(long(600)["Authorization"]) > 8_192
+    assert (await client("GET", "/api/2/whoami", auth=long(600))).status == 200
+    assert len(long(1_200)["Authorization"]) > 16_384
+    assert (await client("GET", "/api/2/whoami", auth=long(1_200))).status == 431
+
+
 async def test_a_token_speaks_for_its_subject(client: Client) -> None:
     reply = await client("GET", "/api/2/whoami", auth=bearer(sub="bea"))
     assert reply.json == {"defaultSubject": "farm:bea", "subjects": ["farm:bea"]}
