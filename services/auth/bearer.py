@@ -33,6 +33,8 @@ from services.auth.keys import IssuerKeys
 from services.auth.pre_authenticated import SUBJECTS_MAX
 from services.auth.tokens import LEEWAY_SECONDS, TOKEN_MAX, UnverifiedToken, check_claims, check_signature, read_token
 
+LONGEST: Final = 1_024
+"""Characters of a header that is made of claims; a longer text is left out."""
 REMEMBERED_MAX: Final = 4_096
 REMEMBERED_CHARACTERS: Final = 16 * 1024 * 1024
 """Of all tokens whose claims are kept, together."""
@@ -108,7 +110,8 @@ class BearerTokens:
         # Nothing is fetched for a token that would be refused whoever has signed it.
         ends = check_claims(token.claims, provider.issuer, self._clock()) + LEEWAY_SECONDS
         keys = await _keys_that_signed(token, provider)
-        context = AuthContext(subjects=_subjects(provider, token.claims), claims=token.claims)
+        subjects, headers = _subjects(provider, token.claims), _headers(provider.issuer, token.claims)
+        context = AuthContext(subjects=subjects, claims=token.claims, headers=headers)
         self._remember(digest, _Known(context, ends, provider, keys, len(text)))
         return context
 
@@ -153,6 +156,13 @@ def _subjects(provider: _Provider, claims: JsonObject) -> tuple[str, ...]:
     except PolicySubjectIdInvalid as error:
         raise AuthenticationFailed(description=error.message) from None
     return subjects
+
+
+def _headers(issuer: Issuer, claims: JsonObject) -> JsonObject:
+    """What the issuer's setting makes headers of; of several texts the first, and nothing that no header could hold."""
+    found = ((name, _texts(template, claims)) for name, template in issuer.headers.items())
+    first = {name: texts[0] for name, texts in found if texts}
+    return {name: text for name, text in first.items() if text.isprintable() and 0 < len(text) <= LONGEST}
 
 
 def _texts(template: str, claims: JsonObject) -> tuple[str, ...]:

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from pydantic import ValidationError
 
 from protocol.enforcement.auth import AuthContext
 from protocol.errors import DittoError, HeadersTooLarge, JwtConditionFailed, JwtInvalid, JwtIssuerNotSupported
@@ -277,6 +278,40 @@ async def test_a_token_that_does_not_fulfil_a_condition_of_its_issuer_is_401(
         assert isinstance(await refusal(authenticator, token(claims(**given))), JwtConditionFailed)
     else:
         assert (await ask(authenticator, token(claims(**given)))).subjects == ("farm:ada",)
+
+
+async def test_claims_become_headers_of_the_callers_commands_where_there_are_such_claims(
+    jwks_file: Path, clock: Clock
+) -> None:
+    templates = {"User-Email": "{{ jwt:email }}", "role": "{{ jwt:roles }}", "who": "{{ jwt:sub }}/{{ jwt:email }}"}
+    authenticator = tokens(jwks_file, clock, **{"inject-claims-into-headers": templates})
+    context = await ask(authenticator, token(claims(email="ada@farm.one", roles=["chief", "cook"])))
+    assert context.headers == {"user-email": "ada@farm.one", "role": "chief", "who": "ada/ada@farm.one"}
+    unusable: list[object] = ["x" * 1_025, "a\nb", None, {}]
+    for email in unusable:
+        assert (await ask(authenticator, token(claims(email=email)))).headers == {}
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"correlation-id": "{{ jwt:sub }}"},
+        {"If-Match": "{{ jwt:sub }}"},
+        {"ditto-originator": "{{ jwt:sub }}"},
+        {"Ditto-Own": "{{ jwt:sub }}"},
+        {"authorization": "{{ jwt:sub }}"},
+        {"a b": "{{ jwt:sub }}"},
+        {"": "{{ jwt:sub }}"},
+        {"a": "{{ jwt:sub }}", "A": "{{ jwt:sub }}"},
+        {"a": "{{ header:x }}"},
+        {f"a{number}": "{{ jwt:sub }}" for number in range(17)},
+    ],
+)
+def test_headers_that_mean_something_to_the_service_are_not_made_of_claims(
+    jwks_file: Path, headers: dict[str, str]
+) -> None:
+    with pytest.raises(ValidationError):
+        Issuer(issuer=(ISSUER,), jwks_file=jwks_file, headers=headers)
 
 
 async def test_several_issuers_of_one_key_are_the_same_people(jwks_file: Path, clock: Clock) -> None:
