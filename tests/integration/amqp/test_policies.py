@@ -231,7 +231,6 @@ async def test_an_audience_is_told_what_it_may_read_and_nothing_of_the_rest(
             "correlation-id": "c",
             "ditto-originator": OWNER,
             "content-type": "application/json",
-            "reply-to": "answers",
         }
         assert event["headers"] == {**headers, "response-required": False, "entity-revision": 9}
         assert "1234" not in str(event)
