@@ -275,9 +275,7 @@ def check_resource_key(key: str) -> str:
         )
     pointer = "/" + found[2].removeprefix("/")
     (parse_policy_path if found[1] == "policy" else parse)(pointer)
-    if pointer != "/" and not pointer.endswith(":/"):  # behind a colon it is the path of a resource, in a policy
-        pointer = pointer.removesuffix("/")
-    return f"{found[1]}:{resource_key(pointer)}"
+    return resource_key(f"{found[1]}:{pointer}")
 
 
 def _permissions(value: JsonValue, member: str, reading: Reading) -> list[JsonValue]:

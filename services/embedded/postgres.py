@@ -74,7 +74,9 @@ class EmbeddedPostgres:
         return with_database(self.url, database)
 
     async def create_database(self, name: str) -> None:
-        """Make an empty database; its name needs no quotes."""
+        """Make an empty database. The name cannot be a parameter of the statement, so it must need no quotes."""
+        if not (name.isascii() and name.isidentifier()):
+            raise ValueError(f"not a plain database name: {name!r}")
         connection = await asyncpg.connect(self.url)
         try:
             await connection.execute(f"CREATE DATABASE {name} TEMPLATE template0")
