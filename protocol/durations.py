@@ -22,13 +22,16 @@ UNITS: Final = {
 }
 """Months and years as the fixed spans that Ditto's Java takes for them."""
 
-_form = re.compile(r"([0-9]{1,15})\s?(ms|mo|[smhdwy]|)")
+_form = re.compile(r"\+?([0-9]{1,15})(ms|mo|[smhdwy]|)")
 
 
 @lru_cache(maxsize=256)
 def parse_duration(text: str) -> timedelta:
-    """The span of a whole number, not negative, with a unit (seconds without one); ``TimeoutInvalid`` if it is none."""
-    match = _form.fullmatch(text.strip())
+    """The span of a whole number, not negative, with a unit (seconds without one); ``TimeoutInvalid`` if it is none.
+
+    No space anywhere: Ditto's clients refuse a whole policy over one in an announcement.
+    """
+    match = _form.fullmatch(text)
     if match is None:
         raise TimeoutInvalid(text)
     try:

@@ -25,12 +25,13 @@ from protocol.errors import (
 from protocol.identifiers import PolicyId
 from protocol.json import JsonObject, JsonValue
 from protocol.pointers import ROOT, Pointer, check_key, parse, parse_policy_path, resource_key, text
-from protocol.policies.expiry import Granularity, announcement, expiry, printed
-from protocol.policies.substitution import substituted
+from protocol.policies.entries import ADDITIONS
+from protocol.policies.expiry import Granularity, read_announcement, read_expiry
+from protocol.policies.substitution import substitute_caller
+from protocol.wire.timestamps import iso
 
 PERMISSIONS: Final = ("READ", "WRITE", "EXECUTE")
 IMPORTABLE: Final = ("implicit", "explicit", "never")
-ADDITIONS: Final = ("subjects", "resources", "namespaces")
 MAX_IMPORTS: Final = 10
 POLICY_MEMBERS: Final = ("policyId", "imports", "entries")
 LABEL_FORM: Final = "Labels have 1 to 256 characters, no '/' and none of U+0000 to U+001F and U+007F to U+00FF."
@@ -92,13 +93,13 @@ def read_entries(value: JsonValue, reading: Reading) -> JsonValue:
 
 
 def read_entry(value: JsonValue, reading: Reading) -> JsonValue:
-    """One entry: missing subjects or resources mean that it has none."""
+    """One entry: missing subjects or resources mean that it has none, and null is missing."""
     if not isinstance(value, dict):
         raise PolicyEntryInvalid(f"The policy entry at {reading.where} must be a JSON object.")
     stored: JsonObject = {
-        "subjects": read_subjects(value.get("subjects", {}), reading.below("subjects")),
-        "resources": read_resources(value.get("resources", {}), reading.below("resources")),
-        "importable": read_importable(value.get("importable", "implicit"), reading.below("importable")),
+        "subjects": read_subjects(_given(value, "subjects", {}), reading.below("subjects")),
+        "resources": read_resources(_given(value, "resources", {}), reading.below("resources")),
+        "importable": read_importable(_given(value, "importable", "implicit"), reading.below("importable")),
     }
     for member, read in (
         ("namespaces", read_namespaces),
@@ -113,7 +114,9 @@ def read_entry(value: JsonValue, reading: Reading) -> JsonValue:
 def read_subjects(value: JsonValue, reading: Reading) -> JsonValue:
     """Subjects by id, where a placeholder may stand for the caller."""
     return {
-        check_subject_id(substituted(subject_id, reading.caller)): read_subject(subject, reading.below(subject_id))
+        check_subject_id(substitute_caller(subject_id, reading.caller)): read_subject(
+            subject, reading.below(subject_id)
+        )
         for subject_id, subject in _object(value, reading).items()
     }
 
@@ -123,14 +126,15 @@ def read_subject(value: JsonValue, reading: Reading) -> JsonValue:
     subject = _object(value, reading)
     if subject.get("type") is None:
         raise JsonFieldMissing("type", f"the subject at {reading.where}")
-    if not isinstance(subject["type"], str):
-        raise JsonFormatInvalid(reading.below("type").where, "a JSON string")
+    if not isinstance(subject["type"], str) or not subject["type"]:
+        raise JsonFormatInvalid(reading.below("type").where, "a JSON string that is not empty")
     stored: JsonObject = {"type": subject["type"]}
     if subject.get("expiry") is not None:
-        ends = expiry(subject["expiry"], now=reading.now, granularity=reading.granularity.expiry)
-        stored["expiry"] = printed(ends)
+        ends = read_expiry(subject["expiry"], now=reading.now, granularity=reading.granularity.expiry)
+        stored["expiry"] = iso(ends)
     if subject.get("announcement") is not None:
-        _, stored["announcement"] = announcement(subject["announcement"], granularity=reading.granularity.announcement)
+        granularity = reading.granularity.announcement
+        _, stored["announcement"] = read_announcement(subject["announcement"], granularity=granularity)
     return stored
 
 
@@ -271,9 +275,7 @@ def check_resource_key(key: str) -> str:
         )
     pointer = "/" + found[2].removeprefix("/")
     (parse_policy_path if found[1] == "policy" else parse)(pointer)
-    if pointer != "/" and not pointer.endswith(":/"):  # behind a colon it is the path of a resource, in a policy
-        pointer = pointer.removesuffix("/")
-    return f"{found[1]}:{resource_key(pointer)}"
+    return resource_key(f"{found[1]}:{pointer}")
 
 
 def _permissions(value: JsonValue, member: str, reading: Reading) -> list[JsonValue]:
@@ -288,6 +290,12 @@ def _array(value: JsonValue, error: Callable[[str], Exception], reading: Reading
     if not isinstance(value, list):
         raise error(f"The value at {reading.where} must be a JSON array.")
     return value
+
+
+def _given(value: JsonObject, member: str, default: JsonValue) -> JsonValue:
+    """The member, or the default if there is none; as Ditto's model reads it, null is none."""
+    found = value.get(member)
+    return default if found is None else found
 
 
 def _object(value: JsonValue, reading: Reading) -> JsonObject:

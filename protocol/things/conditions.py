@@ -1,5 +1,7 @@
 """Conditions about what a thing holds: ``condition``, ``live-channel-condition`` and ``merge-thing-patch-conditions``.
 
+What ``channel: live`` asks of a device instead of the twin stands here too, since a condition can ask the same.
+
 They are RQL over the thing as it is stored, with ``_revision``, ``_modified``, ``_created``, ``_namespace`` and
 ``_metadata``, and are read even where they are not evaluated, so that a mistake is always 400. Not evaluated are they
 for a creation, nor where there is no thing. Whoever uses a property needs READ on it and on everything below it, for
@@ -23,6 +25,8 @@ from protocol.errors import (
     ConditionInvalid,
     HeaderInvalid,
     LiveChannelConditionNotAllowed,
+    ThingNotCreatable,
+    ThingNotFound,
 )
 from protocol.json import MISSING, JsonObject, JsonValue, Missing
 from protocol.pointers import Pointer, parse, remove, resolve
@@ -37,9 +41,11 @@ CONDITION: Final = "condition"
 LIVE_CONDITION: Final = "live-channel-condition"
 PATCH_CONDITIONS: Final = "merge-thing-patch-conditions"
 
+_CHANNEL: Final = "channel"
 _NOBODY_LIVE: Final = (
     "No device listens on the live channel. Let the twin answer: live-channel-timeout-strategy=use-twin."
 )
+_NOBODY_OBEYS: Final = "No device listens on the live channel. Change the twin: channel=twin."
 _LIVE_STRATEGY: Final = "live-channel-timeout-strategy"
 _KNOWN_TO_ALL: Final = frozenset({("thingId",), ("_namespace",)})
 
@@ -47,14 +53,18 @@ _KNOWN_TO_ALL: Final = frozenset({("thingId",), ("_namespace",)})
 def is_conditional(command: Command) -> bool:
     """Whether ``check`` has anything to look at; all that a command without conditions pays for them."""
     headers = command.headers
-    return CONDITION in headers or LIVE_CONDITION in headers or PATCH_CONDITIONS in headers
+    return CONDITION in headers or LIVE_CONDITION in headers or PATCH_CONDITIONS in headers or _is_live(headers)
+
+
+def _is_live(headers: Headers) -> bool:
+    return headers.get(_CHANNEL) == "live"
 
 
 def check(command: Command, thing: ThingState | None, context: Context) -> None:
     """Raise if the command's condition is false for the living thing, or one of its conditions cannot be read.
 
     ``ConditionFailed`` (412), ``RqlExpressionInvalid`` or ``ConditionInvalid`` (400), and 405 for a
-    ``live-channel-condition`` on anything but a query.
+    ``live-channel-condition`` on anything but a query. A change that is meant for the device never reaches the twin.
     """
     headers = command.headers
     if LIVE_CONDITION in headers:
@@ -68,33 +78,53 @@ def check(command: Command, thing: ThingState | None, context: Context) -> None:
         query = parse_query(text)
         if thing is not None and command.verb != "create" and not _Asked(thing, context).holds(query, text):
             raise ConditionFailed(text)
+    if _is_live(headers) and command.verb != "retrieve":
+        raise _unheard(command, thing)
+
+
+def _unheard(command: Command, thing: ThingState | None) -> ThingNotCreatable | ThingNotFound | CommandTimeout:
+    """Why a change that was sent on the live channel is not answered: nobody can be listening there yet."""
+    if command.verb == "create":
+        return ThingNotCreatable(command.entity_id, "it is made on the channel 'twin' only", status=405)
+    return ThingNotFound(command.entity_id) if thing is None else CommandTimeout(0, _NOBODY_OBEYS)
 
 
 def check_of_many(headers: Headers) -> None:
     """Raise if a query of several things, each of which is asked by itself, has a condition that cannot be read.
 
-    The channel cannot be chosen for several things at once.
+    A condition cannot choose the channel for several things at once.
     """
     if LIVE_CONDITION in headers:
         raise LiveChannelConditionNotAllowed
+    if _is_live(headers):
+        _fall_back(headers)
     if CONDITION in headers:
         parse_query(str(headers[CONDITION]))
 
 
 def channel_headers(command: Command, thing: ThingState, context: Context) -> Headers:
-    """What the answer to a query says about its channel, if the caller left the choice to a condition.
+    """What the answer to a query says about its channel, if the caller chose one or left the choice to a condition.
 
-    A false condition is answered by the twin. A true one asks for the device itself, over the live channel. Nobody can
-    be listening on that yet, so that there is nothing to wait for: it times out at once, which is a 408 or, as the
-    caller prefers, the twin.
+    A false condition is answered by the twin. A true one asks for the device itself, over the live channel.
     """
-    text = command.headers.get(LIVE_CONDITION)
+    headers = command.headers
+    text = headers.get(LIVE_CONDITION)
     if text is None:
-        return {}
+        return _fall_back(headers) if _is_live(headers) else {}
     matched = _Asked(thing, context).holds(parse_query(str(text)), str(text))
-    if matched and command.headers.get(_LIVE_STRATEGY, "fail") != "use-twin":
+    answered = _fall_back(headers) if matched else {_CHANNEL: "twin"}
+    return {"live-channel-condition-matched": matched, **answered}
+
+
+def _fall_back(headers: Headers) -> Headers:
+    """That the twin answers for the device.
+
+    Nobody can be listening on the live channel yet, so that there is nothing to wait for: a query times out at once,
+    which is a 408 or, as the caller prefers, the twin.
+    """
+    if headers.get(_LIVE_STRATEGY, "fail") != "use-twin":
         raise CommandTimeout(0, _NOBODY_LIVE)
-    return {"live-channel-condition-matched": matched, "channel": "twin"}
+    return {_CHANNEL: "twin"}
 
 
 def unmet(command: Command, thing: ThingState, context: Context) -> tuple[Pointer, ...]:

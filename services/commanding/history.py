@@ -30,7 +30,7 @@ from services.commanding.ledger import Ledger
 from services.commanding.loading import States
 from services.commanding.pending import Answer, Pending
 from services.commanding.replaying import Moment, imported_then, replayed
-from services.commanding.rules import decided
+from services.commanding.rules import decide_command
 from services.commanding.surroundings import Surroundings
 
 AT_REVISION: Final = "at-historical-revision"
@@ -70,7 +70,7 @@ class History:
         try:
             context = await self._context(pending)
             state, event = await self._state_at(pending)
-            decision = decided(pending.command, state, context)
+            decision = decide_command(pending.command, state, context)
         except StoreUnavailable:
             return StoreDown()
         except DittoError as error:

@@ -18,7 +18,7 @@ from protocol.policies.resolve import policies_imported
 from protocol.policies.state import PolicyState
 from protocol.signals import Command
 from protocol.things.state import ThingState
-from services.commanding.rules import needed, stream_name
+from services.commanding.rules import needed_entities, stream_name
 
 Compile: TypeAlias = Callable[[PolicyState, States, tuple[PolicyId, ...]], Enforcer]
 """Makes a policy ready to be asked; see ``Enforcers``."""
@@ -66,7 +66,7 @@ class Surroundings:
             if isinstance(found, tuple):
                 return found
             governed = self._governed[key] = found
-        wanted = needed(command, state, governed.context)
+        wanted = needed_entities(command, state, governed.context)
         return governed if not wanted else self._wider(command, state, auth, policy_id, wanted)
 
     def _under(self, policy_id: PolicyId, auth: AuthContext) -> Surrounding | tuple[StreamName, ...]:
@@ -95,7 +95,7 @@ class Surroundings:
             found = self.about(entities, auth, policy_id)
             if isinstance(found, tuple):
                 return found
-            wanted = tuple(each for each in needed(command, state, found.context) if each not in entities)
+            wanted = tuple(each for each in needed_entities(command, state, found.context) if each not in entities)
             if not wanted:
                 return found
 

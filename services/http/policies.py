@@ -107,9 +107,6 @@ def _open_ended(kind: str, remainder: str) -> str:
     """The key that the rest of a path is, slashes and all.
 
     Ditto takes a subject id as it stands in the path, while clients escape what they put there. So escapes are decoded
-    where they are some, and left where they are none. The path of a resource may end with a slash too many.
+    where they are some, and left where they are none.
     """
-    if kind == "subjects":
-        return percent_decode_if_possible(remainder)
-    key = resource_key(percent_decode(remainder))
-    return key[:-1] if key.endswith("/") and not key.endswith(":/") else key
+    return percent_decode_if_possible(remainder) if kind == "subjects" else resource_key(percent_decode(remainder))

@@ -27,6 +27,7 @@ from services.http.server import serve_http
 from services.http.throttle import UNTHROTTLED, Throttles
 from services.settings import Settings
 from tests.api.gated import GatedStore
+from tests.waiting import DEADLINE
 
 SETTINGS = Settings(
     basic_users={"ada": SecretStr("lovelace")}, devops_password=SecretStr("operate"), pre_authentication=True
@@ -85,7 +86,7 @@ class Client:
         reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
         try:
             writer.write(data)
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(DEADLINE):
                 return await reader.read()
         finally:
             writer.close()

@@ -126,6 +126,20 @@ async def test_the_channel_is_chosen_by_a_condition(pump: Client) -> None:
     assert (refused.status, refused.error) == (405, "things:live.channelcondition.notallowed")
 
 
+async def test_what_is_meant_for_the_device_neither_changes_the_twin_nor_is_answered_by_it(pump: Client) -> None:
+    for method in ("PUT", "PATCH", "DELETE", "GET"):
+        for path, headers in ((f"{MAKER}?channel=live", {}), (MAKER, {"channel": "live"})):
+            reply = await pump(method, path, "B", headers)
+            assert (reply.status, reply.error) == (408, "command.timeout")
+    several = await pump("GET", "/api/2/things?ids=farm.one:pump&channel=live")
+    assert (several.status, several.error) == (408, "command.timeout")
+    refused = await pump("POST", "/api/2/things?channel=live", {})
+    assert (refused.status, refused.error) == (405, "things:thing.notcreatable")
+    assert (await pump("GET", f"{PUMP}?channel=twin&fields=_revision")).json == {"_revision": 1}
+    fallen_back = await pump("GET", f"{MAKER}?channel=live&live-channel-timeout-strategy=use-twin")
+    assert (fallen_back.json, fallen_back.headers["channel"]) == ("ACME", "twin")
+
+
 async def test_what_may_not_be_read_cannot_be_asked(pump: Client) -> None:
     entries = {
         "owner": {

@@ -133,6 +133,15 @@ WRITES: list[tuple[str, Any, int, int]] = [
     ("/imports", {"farm.one:template": {"entries": ["shared"]}}, 204, 204),
     ("/imports/farm.one:template", {"entries": ["shared"]}, 201, 204),
 ]
+
+
+async def test_a_whole_resource_may_be_addressed_without_its_slash(policy: Client) -> None:
+    rights = {"grant": ["READ"], "revoke": []}
+    assert (await policy("PUT", f"{P}/entries/reader/resources/message:", rights)).status == 201
+    assert (await policy("GET", f"{P}/entries/reader/resources/message:")).json == rights
+    assert (await policy("GET", f"{P}/entries/reader/resources")).json["message:/"] == rights
+
+
 UNTAGGED = ("/importable", "/namespaces")
 
 

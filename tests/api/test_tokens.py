@@ -33,8 +33,9 @@ READING = {"thing:/": {"grant": ["READ"], "revoke": []}, "policy:/": {"grant": [
 
 
 def bearer(**given: object) -> dict[str, str]:
+    """For a day: some are made when tests are collected, long before they run."""
     now = int(time.time())
-    return {"Authorization": f"Bearer {token(claims(**{'iat': now, 'exp': now + 600, **given}))}"}
+    return {"Authorization": f"Bearer {token(claims(**{'iat': now, 'exp': now + 86_400, **given}))}"}
 
 
 @pytest.fixture
@@ -111,7 +112,7 @@ async def test_a_token_speaks_for_its_subject(client: Client) -> None:
         ({"Authorization": "Bearer a.b.c"}, "jwt:invalid"),
         (bearer(iss="https://evil.example"), "gateway:jwt.issuer.notsupported"),
         (bearer(exp=int(time.time()) - LEEWAY_SECONDS - 1), "gateway:authentication.failed"),
-        (bearer(nbf=int(time.time()) + 3600), "gateway:authentication.failed"),
+        (bearer(nbf=int(time.time()) + 86_400), "gateway:authentication.failed"),
         (bearer(aud="other"), "gateway:authentication.failed"),
         (bearer(aud=[1]), "jwt:audience.invalid"),
         ({"Authorization": bearer()["Authorization"][:-8] + "AAAAAAAA"}, "gateway:authentication.failed"),
@@ -136,7 +137,7 @@ async def test_whoever_sends_no_token_hears_nothing_of_one(client: Client) -> No
     ("auth", "reason"),
     [
         (bearer(exp=1), "expired"),
-        (bearer(nbf=int(time.time()) + 3600), "'nbf'"),
+        (bearer(nbf=int(time.time()) + 86_400), "'nbf'"),
         (bearer(aud="other"), "'aud'"),
         ({"Authorization": bearer()["Authorization"][:-8] + "AAAAAAAA"}, "signature"),
         ({"Authorization": f"Bearer {token(claims(iat=None), kid='other')}"}, "no key"),

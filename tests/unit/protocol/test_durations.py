@@ -21,7 +21,7 @@ from protocol.errors import TimeoutInvalid
         ("2w", timedelta(days=14)),
         ("1mo", timedelta(days=30)),
         ("1y", timedelta(days=365)),
-        (" 7 s ", timedelta(seconds=7)),
+        ("+7s", timedelta(seconds=7)),
     ],
 )
 def test_a_number_with_a_unit_is_a_span(text: str, span: timedelta) -> None:
@@ -29,7 +29,25 @@ def test_a_number_with_a_unit_is_a_span(text: str, span: timedelta) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "s", "-1", "-1s", "1.5s", "1 second", "1S", "ten", "٣s", "999999999999999y", "1e3"]
+    "text",
+    [
+        "",
+        "s",
+        " 7s",
+        "7 s",
+        "7s ",
+        "7s\n",
+        "++7s",
+        "-1",
+        "-1s",
+        "1.5s",
+        "1 second",
+        "1S",
+        "ten",
+        "٣s",
+        "999999999999999y",
+        "1e3",
+    ],
 )
 def test_other_text_is_no_duration(text: str) -> None:
     with pytest.raises(TimeoutInvalid):

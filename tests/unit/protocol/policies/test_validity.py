@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from protocol.context import Limits
-from protocol.json import JsonObject, JsonValue
+from protocol.identifiers import PolicyId
+from protocol.json import JsonObject, JsonValue, dump
 from protocol.pointers import resolve
 from tests.unit.protocol.policies.scenario import ALICE, BASE, BOB, P1, entry, given, owned, rights
 
@@ -97,6 +98,13 @@ def test_a_policy_that_imports_everything_needs_no_entries() -> None:
     )
 
 
+def test_members_of_an_entry_that_are_null_count_as_missing() -> None:
+    names = ("subjects", "resources", "importable", "namespaces", "allowedAdditions", "references")
+    nothing: JsonObject = dict.fromkeys(names)
+    given(owned()).when("modify", "/entries/x", nothing).then("created", 201, entry())
+    given().when("create", "/", owned(x=nothing)).then("created", 201, {"policyId": P1, **owned(x=entry())})
+
+
 def test_a_creator_must_be_able_to_change_the_policy_or_say_that_this_is_meant() -> None:
     given().when("create", "/", owned(BOB)).refused("policies:policy.notcreatable", 403)
     stored: JsonObject = {"policyId": P1, **owned(BOB)}
@@ -117,6 +125,7 @@ def test_imported_rights_count_for_the_creator() -> None:
         ("/entries/x/subjects/alice", {"type": "t"}, "policies:subjectid.invalid"),
         ("/entries/x/subjects/https://alice", {"type": "t"}, "policies:subjectid.invalid"),
         ("/entries/x/subjects/a:b", {}, "json.field.missing"),
+        ("/entries/x/subjects/a:b", {"type": ""}, "json.format.invalid"),
         ("/entries/x/subjects/a:b", {"type": 1}, "json.format.invalid"),
         ("/entries/x/subjects/a:b", {"type": "t", "expiry": "soon"}, "policies:subjectexpiry.invalid"),
         ("/entries/x/subjects/a:b", {"type": "t", "expiry": "2026-01-02T11:00:00Z"}, "policies:subjectexpiry.invalid"),
@@ -138,7 +147,7 @@ def test_imported_rights_count_for_the_creator() -> None:
         ),
         ("/entries/x/resources/device:/", rights("READ"), "policies:entry.invalid"),
         ("/entries/x/resources/thing", rights("READ"), "policies:entry.invalid"),
-        ("/entries/x/resources/thing:/a/", rights("READ"), "policies:entry.invalid"),
+        ("/entries/x/resources/thing:a", rights("READ"), "policies:entry.invalid"),
         ("/entries/x/resources/thing:/a//b", rights("READ"), "json.pointer.invalid"),
         ("/entries/x/resources/thing:/", {"grant": []}, "json.field.missing"),
         ("/entries/x/resources/thing:/", rights("FLY"), "json.format.invalid"),
@@ -215,6 +224,27 @@ def test_sizes_and_counts_are_limited() -> None:
     )
     imports: JsonObject = {f"farm.base:p{number}": {} for number in range(11)}
     given(owned()).when("modify", "/imports", imports).refused("policies:imports.toolarge", 400)
+
+
+def test_the_largest_size_is_still_allowed() -> None:
+    document = {"policyId": P1, **owned(more=entry(BOB))}
+    exact = Limits(policy_characters=len(dump(document)))
+    given(owned()).with_limits(exact).when("modify", "/", document).then("modified", 204)
+
+
+def test_the_last_import_is_allowed_and_one_more_is_not() -> None:
+    imports: JsonObject = {f"farm.base:p{number}": {} for number in range(9)}
+    state = (
+        given({"imports": imports, **owned()})
+        .beside(owned())
+        .when("modify", f"/imports/{BASE}", {})
+        .then("created", 201, {})
+    )
+    assert state is not None
+    one_more = PolicyId("farm.base:more")
+    given(state.document).beside(owned(), one_more).when("modify", f"/imports/{one_more}", {}).refused(
+        "policies:imports.toolarge", 400
+    )
 
 
 def test_what_others_refer_to_cannot_go() -> None:

@@ -280,3 +280,26 @@ def test_patch_conditions_have_to_be_places_and_queries(conditions: JsonValue, c
 def test_a_json_patch_has_no_patch_conditions() -> None:
     headers = {**patch_conditions(a="exists(attributes/a)"), "content-type": "application/json-patch+json"}
     THING.when("merge", "/attributes", [], headers=headers).refused("command.headers.invalid", 400)
+
+
+# channel
+
+
+@pytest.mark.parametrize("verb", ["modify", "merge", "delete"])
+def test_a_change_for_the_device_is_not_made_to_the_twin(verb: Verb) -> None:
+    THING.when(verb, HERE, 2, headers={"channel": "live"}).refused("command.timeout", 408)
+    given().when(verb, HERE, 2, headers={"channel": "live"}).refused("things:thing.notfound", 404)
+    assert THING.when(verb, HERE, 2, headers={"channel": "twin"}).error is None
+    THING.when(verb, HERE, 2, headers={"channel": "live", **condition("eq(attributes/a,2)")}).refused(*FAILED)
+
+
+def test_things_are_not_created_on_the_live_channel() -> None:
+    given().when("create", "/", {}, headers={"channel": "live"}).refused("things:thing.notcreatable", 405)
+
+
+def test_a_query_for_the_device_times_out_at_once_or_falls_back_to_the_twin() -> None:
+    THING.when("retrieve", HERE, headers={"channel": "live"}).refused("command.timeout", 408)
+    headers: JsonObject = {"channel": "live", "live-channel-timeout-strategy": "use-twin"}
+    outcome = THING.when("retrieve", HERE, headers=headers)
+    outcome.then(status=200, value=1)
+    assert outcome.response.headers["channel"] == "twin"
