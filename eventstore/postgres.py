@@ -14,7 +14,7 @@ from eventstore.errors import UnstorableEvent, translated
 from eventstore.events import Appended, Commit, Conflict, RecordedEvent, StreamName
 from eventstore.feed import Feed
 from eventstore.group import Group, check_storable, plan, record, refused
-from eventstore.handover import Handover
+from eventstore.handover import Handover, elapsed
 from eventstore.pool import Pool
 from eventstore.reader import LogReader, connected, events_of
 from eventstore.statements import statement
@@ -29,13 +29,21 @@ class PostgresEventStore:
     and tells other processes of its appends at once; outside they find them by looking, and ``subscribe`` refuses.
     """
 
-    def __init__(self, pool: Pool, *, feed: Feed | None = None, writer: str | None = None) -> None:
+    def __init__(
+        self,
+        pool: Pool,
+        *,
+        feed: Feed | None = None,
+        writer: str | None = None,
+        clock: Callable[[], float] = elapsed,
+    ) -> None:
+        """``clock`` measures how long another's lease is waited for; it must never jump."""
         self.pool = pool
         self.feed = feed or Feed(pool)
         self.writer = writer or str(uuid.uuid4())
         """Who appends, as the sole-writer lease names it: one per store, so one per process."""
         self._reader = LogReader(pool)
-        self._handover = Handover(self._reader)
+        self._handover = Handover(self._reader, clock=clock)
         self._running: asyncio.Task[None] | None = None
         self._observers: list[Callable[[int, int], None]] = []
 

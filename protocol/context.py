@@ -14,7 +14,7 @@ from protocol.identifiers import PolicyId, ThingId
 from protocol.immutable import immutable
 from protocol.json import JsonObject
 from protocol.policies.expiry import Granularity
-from protocol.policies.resolve import compiled
+from protocol.policies.resolve import compile_policy
 from protocol.policies.state import PolicyState
 from protocol.things.state import ThingState
 
@@ -66,9 +66,9 @@ def roots_of(policy_id: PolicyId, root_policies: RootPolicies) -> tuple[PolicyId
     return tuple(dict.fromkeys(root for root in found if root != policy_id))
 
 
-def compiled_policy(policy: PolicyState, policies: States, roots: tuple[PolicyId, ...]) -> Enforcer:
+def enforcer_of_state(policy: PolicyState, policies: States, roots: tuple[PolicyId, ...]) -> Enforcer:
     """The enforcer of a policy with what it imports, as far as ``policies`` knows it."""
-    return compiled(policy.document, documents(policies), roots=roots)
+    return compile_policy(policy.document, documents(policies), roots=roots)
 
 
 def documents(policies: States) -> dict[PolicyId, JsonObject | None]:
@@ -94,7 +94,7 @@ class Context:
     things: Mapping[ThingId, ThingState | None] = field(default_factory=dict)
     limits: Limits = DEFAULT_LIMITS
     governing: PolicyId | None = None
-    compile: Callable[[PolicyState, States, tuple[PolicyId, ...]], Enforcer] = compiled_policy
+    compile: Callable[[PolicyState, States, tuple[PolicyId, ...]], Enforcer] = enforcer_of_state
 
     @property
     def token_subjects(self) -> frozenset[str]:
@@ -127,4 +127,4 @@ class Context:
 
     def own_enforcer(self, policy: PolicyState) -> Enforcer:
         """One that was made of this very policy: its rules name it. Whatever else is asked it answers the same."""
-        return compiled_policy(policy, self.policies, self.limits.roots_of(policy.policy_id))
+        return enforcer_of_state(policy, self.policies, self.limits.roots_of(policy.policy_id))

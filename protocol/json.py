@@ -10,7 +10,20 @@ import orjson
 from protocol.errors import JsonInvalid
 from protocol.json_types import MISSING, JsonObject, JsonValue, Missing
 
-__all__ = ["MAX_DEPTH", "MISSING", "JsonObject", "JsonValue", "Missing", "canonical", "dump", "parse", "same"]
+__all__ = [
+    "MAX_DEPTH",
+    "MISSING",
+    "JsonObject",
+    "JsonValue",
+    "Missing",
+    "as_list",
+    "as_object",
+    "as_strings",
+    "canonical",
+    "dump",
+    "parse",
+    "same",
+]
 
 MAX_DEPTH: Final = 64
 """How deeply arrays and objects may be nested; things of people are far below, attacks far above."""
@@ -48,6 +61,21 @@ def same(one: JsonValue | Missing, other: JsonValue | Missing) -> bool:
     if one is MISSING or other is MISSING:
         return one is other
     return one == other and canonical(one) == canonical(other)
+
+
+def as_object(value: JsonValue) -> JsonObject:
+    """The value if it is an object, else an empty one: for reading documents whose parts may be absent."""
+    return value if isinstance(value, dict) else {}
+
+
+def as_list(value: JsonValue) -> list[JsonValue]:
+    """The value if it is an array, else an empty one."""
+    return value if isinstance(value, list) else []
+
+
+def as_strings(value: JsonValue) -> list[str]:
+    """The strings among the elements of an array; none of anything else."""
+    return [item for item in as_list(value) if isinstance(item, str)]
 
 
 def _may_be_deep(data: bytes | str, max_depth: int) -> bool:

@@ -7,6 +7,7 @@ Java implementation). Nothing here changes a document: a change is a new documen
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from functools import lru_cache
 from typing import Final, TypeAlias
 
@@ -57,29 +58,46 @@ _remembered = lru_cache(maxsize=16384)(_parsed)
 def parse_policy_path(text: str) -> Pointer:
     """Like ``parse``, but whatever follows ``subjects/`` or ``resources/`` of an entry is one key, slashes and all.
 
-    ``/entries/owner/resources/thing:/features/a`` has four keys (Ditto documentation page *basic-policy*).
+    ``/entries/owner/resources/thing:/features/a`` has four keys (Ditto documentation page *basic-policy*). The key of a
+    resource is the text of a pointer itself, so that what stands in the path is the key: see ``resource_key``.
     """
+    return _policy_path(text, resource_key)
+
+
+def parse_recorded_policy_path(text: str) -> Pointer:
+    """As ``parse_policy_path``, of what ``text`` made of the keys: the log escapes the key of a resource once more."""
+    return _policy_path(text, unescape)
+
+
+def _policy_path(text: str, read: Callable[[str], str]) -> Pointer:
     match = _open_ended.fullmatch(text if text.startswith("/") else "/" + text)
     if match is None or match[3] == "/":
         return parse(text)
-    key = unescape(match[3])
-    return (*parse(match[1]), resource_key(key) if match[2] == "resources" else key)
+    return (*parse(match[1]), (read if match[2] == "resources" else unescape)(match[3]))
 
 
 def resource_key(text: str) -> str:
-    """The key of a resource, such as ``thing:/features/a``, as it is written in a policy whatever way a path ends.
+    """The key of a resource, such as ``thing:/features/a``, as it is kept, whatever way a path writes it.
 
     Ditto's Java prints no slash at the end of a pointer, so that ``thing:/`` comes as ``thing:``. Any other slash there
-    is one too many.
+    is one too many. ``thing:/a~b`` means the same as ``thing:/a~0b`` and becomes that.
     """
     if _pathless.fullmatch(text):
         return text + "/"
-    return text[:-1] if text.endswith("/") and not text.endswith(":/") else text
+    key = text[:-1] if text.endswith("/") and not text.endswith(":/") else text
+    return escape(unescape(key))
 
 
 def text(pointer: Pointer) -> str:
     """The pointer as text; what ``parse`` reads back as the same keys."""
     return "/" + "/".join([escape(key) for key in pointer])
+
+
+def policy_text(pointer: Pointer) -> str:
+    """The path in a policy as text; what ``parse_policy_path`` reads back as the same keys."""
+    if len(pointer) == 4 and pointer[0] == "entries" and pointer[2] == "resources":
+        return f"{text(pointer[:3])}/{pointer[3]}"
+    return text(pointer)
 
 
 def escape(key: str) -> str:
@@ -120,7 +138,9 @@ def remove(document: JsonValue, pointer: Pointer) -> JsonValue | Missing:
         return document
     *above, holder = _objects_along(document, pointer)
     last = pointer[-1]
-    value: JsonValue = {key: member for key, member in holder.items() if key != last}
+    left = holder.copy()  # much faster than leaving one of many out
+    del left[last]
+    value: JsonValue = left
     for key, parent in zip(reversed(pointer[:-1]), reversed(above), strict=True):
         value = parent | {key: value}
     return value

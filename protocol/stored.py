@@ -10,14 +10,15 @@ from datetime import datetime
 from typing import Final, get_args
 
 from protocol.entities import EntityState
-from protocol.identifiers import PolicyId
+from protocol.identifiers import EntityId, PolicyId
 from protocol.json import MISSING, JsonObject, Missing, dump, parse
 from protocol.pointers import parse as parse_path
-from protocol.pointers import parse_policy_path, text
+from protocol.pointers import parse_recorded_policy_path, policy_text, text
 from protocol.policies.state import PolicyState
 from protocol.signals import Action, Cause, Event, Headers
 from protocol.streams import entity_of
 from protocol.things.state import ThingState, policy_of
+from protocol.wire.headers import REPLY_TO
 
 CAUSE_HEADER: Final = "ditto-cause"
 """The stored header that says why the service itself did something: ``expiry`` for a subject whose time was over."""
@@ -31,8 +32,8 @@ CAUSATION_HEADER: Final = "ditto-causation"
 TAG_HEADER: Final = "etag"
 """The stored header with the entity tag that the command was answered with."""
 
-PRIVATE_HEADERS: Final = frozenset({METADATA_HEADER, CAUSATION_HEADER})
-"""What the log keeps of an event for ourselves."""
+PRIVATE_HEADERS: Final = frozenset({METADATA_HEADER, CAUSATION_HEADER, REPLY_TO})
+"""What the log keeps of an event for ourselves, or kept: events of old name the address of the command's answer."""
 
 _CAUSES: Final[dict[object, Cause]] = {cause: cause for cause in get_args(Cause)}
 _CAUSE_MARK: Final = CAUSE_HEADER.encode()
@@ -69,12 +70,19 @@ def restore_event(stream: str, type_: str, path: str, value: bytes | None, heade
     return Event(
         entity_id=entity_id,
         action=action,
-        path=parse_policy_path(path) if isinstance(entity_id, PolicyId) else parse_path(path),
+        path=parse_recorded_policy_path(path) if isinstance(entity_id, PolicyId) else parse_path(path),
         value=MISSING if value is None else parse(value, max_depth=_DEPTH),
         metadata=_metadata(headers) if _MARK in headers else None,
         cause=_cause(headers) if _CAUSE_MARK in headers else None,
         printed=value,
     )
+
+
+def published_path(entity_id: EntityId, path: str) -> str:
+    """The stored path as it leaves the service."""
+    if "~" not in path or not isinstance(entity_id, PolicyId):
+        return path
+    return policy_text(parse_recorded_policy_path(path))
 
 
 def carries_metadata(headers: bytes) -> bool:

@@ -18,6 +18,7 @@ from services.credentials import MadeUpCredentials
 from services.http.app import create_app
 from services.http.exchange import Bounds
 from services.http.operations import Check, Operations
+from services.http.proxies import TrustedProxies
 from services.http.server import serve_http
 from services.http.throttle import Throttle, Throttles
 from services.searching.indexes import SearchIndexes
@@ -52,6 +53,7 @@ async def open_frontend(
         searching=searching,
         search_indexes=SearchIndexes(store=core.store, pool=core.pool, clock=now),
         throttles=_throttles(settings),
+        proxies=TrustedProxies(settings.trusted_proxies),
         action_headers=frozenset(map(str.lower, names_of(settings.integration_subject, "header"))),
     )
     return await stack.enter_async_context(
@@ -71,7 +73,7 @@ def _operations(settings: Settings, core: Core, broker: Broker | None) -> Operat
         version=version("twinlog"),
         checks=_checks(core, broker),
         metrics=core.metrics.registry,
-        open_metrics=settings.is_loopback,
+        open_metrics=settings.is_private,
     )
 
 
@@ -85,7 +87,7 @@ def _bounds(settings: Settings) -> Bounds:
 
 def _throttles(settings: Settings) -> Throttles:
     def throttle(rate: float | None, usual: float) -> Throttle | None:
-        chosen = (0.0 if settings.is_loopback else usual) if rate is None else rate
+        chosen = (0.0 if settings.is_private else usual) if rate is None else rate
         return Throttle(chosen, time=time.monotonic) if chosen > 0 else None
 
     return Throttles(

@@ -17,6 +17,7 @@ from protocol.json import parse
 from protocol.placeholders import expand, names_of
 from protocol.policies.values import check_subject_id
 from services.auth.issuers import Issuer
+from services.http.proxies import Network
 from services.searching.solutions import Solution
 
 DEVOPS_USER: Final = "devops"
@@ -123,8 +124,15 @@ def _root_policies(found: dict[str, tuple[str, ...]]) -> dict[str, tuple[str, ..
     return found
 
 
+def _all_of_them(networks: tuple[Network, ...]) -> tuple[Network, ...]:
+    if any(network.prefixlen == 0 for network in networks):
+        raise ValueError("must not trust every address: then any client could name itself")
+    return networks
+
+
 Users = Annotated[dict[str, SecretStr], NoDecode, BeforeValidator(_users)]
 Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_comma_list)]
+Networks = Annotated[tuple[Network, ...], NoDecode, BeforeValidator(_comma_list), AfterValidator(_all_of_them)]
 Issuers = Annotated[
     dict[Annotated[str, Field(pattern=r"^[a-zA-Z0-9][a-zA-Z0-9._-]{0,63}$")], Issuer],
     NoDecode,

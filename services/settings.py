@@ -33,6 +33,7 @@ from services.setting_values import (
     Names,
     Namespace,
     NamespacePolicies,
+    Networks,
     Port,
     Rate,
     Seconds,
@@ -81,11 +82,18 @@ class Settings(BaseSettings):
     )
     http_rate_per_address: Rate | None = Field(
         default=None,
-        description="Requests per second of one address before 429; 0 for none; unset: none on loopback, else 2000.",
+        description="Requests per second of one address before 429; 0 for none; unset: 2000, on loopback none.",
     )
     http_rate_per_subject: Rate | None = Field(
         default=None,
-        description="Requests per second of one subject before 429; 0 for none; unset: none on loopback, else 1000.",
+        description="Requests per second of one subject before 429; 0 for none; unset: 1000, on loopback none.",
+    )
+    trusted_proxies: Networks = Field(
+        default=(),
+        description=(
+            "Addresses or networks of proxies in front, comma separated: the last other address in Forwarded or"
+            " X-Forwarded-For is the client's, and loopback is open to strangers."
+        ),
     )
     public_url: str | None = Field(
         default=None,
@@ -141,6 +149,12 @@ class Settings(BaseSettings):
     openid_issuers: Issuers = Field(
         default_factory=dict,
         description="OpenID Connect issuers of bearer tokens, as JSON: subject prefix to issuer, audience, subjects.",
+    )
+    openid_max_token_bytes: Count = Field(
+        default=16_384,
+        description=(
+            "Longest bearer token accepted; longer is 401. Its header is bounded by TWINLOG_HTTP_MAX_HEADER_BYTES, too."
+        ),
     )
     integration_subject: SubjectTemplate = Field(
         default="integration:{{policy-entry:label}}:{{jwt:aud}}",
@@ -242,8 +256,12 @@ class Settings(BaseSettings):
         return self.amqp_url is not None and self.amqp_url.get_secret_value() == AMQP_OFF
 
     @property
-    def is_loopback(self) -> bool:
-        """Whether only processes of this machine can reach the HTTP server."""
+    def is_private(self) -> bool:
+        """Whether only processes of this machine can reach the HTTP server, and no proxy brings in others."""
+        return self._is_loopback and not self.trusted_proxies
+
+    @property
+    def _is_loopback(self) -> bool:
         try:
             return ipaddress.ip_address(self.http_host).is_loopback
         except ValueError:

@@ -11,12 +11,21 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import asyncpg
+import hypothesis
 import pytest
 
 from services.embedded.postgres import with_database
 from tests import keeper
 
 KEEPER = pytest.StashKey[subprocess.Popen[bytes]]()
+
+# A run tells of a change of the code: the same examples each time, and no example fails for the load of the machine.
+# TWINLOG_HYPOTHESIS=explore looks for new ones.
+hypothesis.settings.register_profile(
+    "steady", derandomize=True, deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.register_profile("explore", parent=hypothesis.settings.get_profile("steady"), derandomize=False)
+hypothesis.settings.load_profile(os.environ.get("TWINLOG_HYPOTHESIS", "steady"))
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

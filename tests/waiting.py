@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 
-DEADLINE = 60.0
+DEADLINE = 120.0
+"""Seconds after which a wait has failed; no test may claim anything by it, so that a loaded machine cannot break it."""
+
 LOOK_SECONDS = 0.01
 
 

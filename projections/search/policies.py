@@ -3,29 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 
 from eventstore.events import RecordedEvent, StreamName
 from projections.events import follow
 from projections.projection import NeedsRebuild
-from projections.search.grants import grant_rows
+from projections.search.granting import read_policies, write_grants
 from projections.statements import Connection, statement
+from projections.turns import Turns
 from protocol.context import EVERYWHERE, RootPolicies, roots_of
 from protocol.identifiers import PolicyId
-from protocol.json import JsonObject, dump, parse
-from protocol.policies.resolve import policies_imported
+from protocol.json import JsonObject, dump
 from protocol.policies.state import PolicyState
 
 _POLICY = "policy:"
-_SLICE = 500
-"""Policies whose grants are derived at once."""
-_NO_TIME = datetime.min.replace(tzinfo=UTC)
+_PAGE = 10_000
+"""Ids of policies that are read at once."""
 
 
 class PolicyRows:
     """The part of the search model that follows from policies.
 
-    A change of a root policy writes the grants of every policy in its namespaces anew.
+    The grants of all policies that import what changed, or to which it is added as a root policy, follow in the same
+    transaction.
     """
 
     def __init__(self, root_policies: RootPolicies = ()) -> None:
@@ -33,8 +32,12 @@ class PolicyRows:
 
     async def apply(self, connection: Connection, groups: Mapping[StreamName, list[RecordedEvent]]) -> None:
         """Write the policies that changed and derive the grants of these and of all that import them."""
-        before = await _read(connection, [_id(stream) for stream in groups])
-        changed = {_id(stream): _after(before.get(_id(stream)), group) for stream, group in groups.items()}
+        turns = Turns()
+        before = await read_policies(connection, [_id(stream) for stream in groups], turns)
+        changed: dict[str, PolicyState] = {}
+        for stream, group in groups.items():
+            changed[_id(stream)] = _after(before.get(_id(stream)), group)
+            await turns.give()
         living = {policy_id: state for policy_id, state in changed.items() if not state.deleted}
         names = list(changed)
         await connection.execute(statement("delete_search_imports"), names)
@@ -52,7 +55,7 @@ class PolicyRows:
         importers = [row["policy_id"] for row in await connection.fetch(statement("read_search_importers"), names)]
         rooted = await self._rooted(connection, names)
         documents = {name: state.document for name, state in living.items()}
-        await _derive(connection, {*names, *importers, *rooted}, documents, self._root_policies)
+        await write_grants(connection, {*names, *importers, *rooted}, documents, self._root_policies)
 
     def rooted(self, policy_id: str) -> bool:
         """Whether root policies are added to the policy."""
@@ -61,16 +64,12 @@ class PolicyRows:
     async def settle(self, connection: Connection) -> None:
         """Derive the grants of all policies that depend on others."""
         rooted = await self._added_to(connection, [pattern for pattern, _ in self._root_policies])
-        for begin in range(0, len(rooted), _SLICE):
-            await _derive(connection, set(rooted[begin : begin + _SLICE]), {}, self._root_policies)
-        last, full = "", True
-        while full:
-            rows = await connection.fetch(statement("read_search_importing"), last, _SLICE)
+        await write_grants(connection, rooted, {}, self._root_policies)
+        last = ""
+        while rows := await connection.fetch(statement("read_search_importing"), last, _PAGE):
             importing = [row["policy_id"] for row in rows]
-            if importing:
-                await _derive(connection, set(importing), {}, self._root_policies)
-                last = importing[-1]
-            full = len(importing) == _SLICE
+            await write_grants(connection, importing, {}, self._root_policies)
+            last = importing[-1]
 
     async def _rooted(self, connection: Connection, names: Sequence[str]) -> list[str]:
         """The policies to which some of these are added as root policies."""
@@ -86,48 +85,6 @@ class PolicyRows:
             [pattern.removesuffix(EVERYWHERE) for pattern in patterns if pattern.endswith(EVERYWHERE)],
         )
         return [row["policy_id"] for row in rows]
-
-
-async def _derive(
-    connection: Connection, names: set[str], known: Mapping[str, JsonObject], root_policies: RootPolicies
-) -> None:
-    """Write the grants of these policies anew; ``known`` are documents at hand."""
-    roots = {name: roots_of(PolicyId(name), root_policies) for name in names}
-    documents: dict[PolicyId, JsonObject | None] = {PolicyId(name): document for name, document in known.items()}
-    await _load(connection, documents, {PolicyId(name) for name in names}.union(*roots.values()))
-    while missing := {
-        needed for name in names for needed in policies_imported(documents[PolicyId(name)] or {}, documents)
-    }:
-        await _load(connection, documents, missing)
-    rows = [
-        (name, *row)
-        for name in sorted(names)
-        if (document := documents[PolicyId(name)]) is not None
-        for row in grant_rows(document, documents, roots[name])
-    ]
-    await connection.execute(statement("delete_search_grants"), list(names))
-    if rows:
-        await connection.execute(statement("insert_search_grants"), *zip(*rows, strict=True))
-
-
-async def _load(connection: Connection, documents: dict[PolicyId, JsonObject | None], names: set[PolicyId]) -> None:
-    missing = [name for name in names if name not in documents]
-    if missing:
-        found = await _read(connection, missing)
-        documents.update({name: found[name].document if name in found else None for name in missing})
-
-
-async def _read(connection: Connection, names: Sequence[str]) -> dict[str, PolicyState]:
-    return {
-        row["policy_id"]: PolicyState(
-            policy_id=PolicyId(row["policy_id"]),
-            document=_object(row["state"]),
-            revision=row["revision"],
-            created=_NO_TIME,
-            modified=_NO_TIME,
-        )
-        for row in await connection.fetch(statement("read_search_policies"), names)
-    }
 
 
 def _after(before: PolicyState | None, events: Sequence[RecordedEvent]) -> PolicyState:
@@ -148,11 +105,6 @@ def _after(before: PolicyState | None, events: Sequence[RecordedEvent]) -> Polic
 def _imported(document: JsonObject) -> list[str]:
     imports = document.get("imports")
     return list(imports) if isinstance(imports, dict) else []
-
-
-def _object(written: bytes) -> JsonObject:
-    value = parse(written, max_depth=1_000)
-    return value if isinstance(value, dict) else {}
 
 
 def _id(stream: StreamName) -> str:

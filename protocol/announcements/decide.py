@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import TypeAlias, assert_never
+from typing import Literal, TypeAlias, assert_never
 
 from protocol.announcements.records import Announced, Failed
 from protocol.announcements.watch import Watch
@@ -17,6 +17,10 @@ from protocol.announcements.watch import Watch
 FIRST_BACKOFF = 1.0
 LONGEST_BACKOFF = 3_600.0
 END_OF_TIME = datetime.max.replace(tzinfo=UTC)
+
+
+Broker: TypeAlias = Literal["up", "down", "lost"]
+"""Whether the broker takes messages; it is ``lost`` when it has been down for so long that nothing waits for it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,17 +33,13 @@ class Rules:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Moment:
-    """The circumstances of a decision.
-
-    ``chance`` gives numbers in [0, 1), ``new_id`` names that nobody can guess. ``broker`` is whether anything can be
-    published at present: ``up``, ``down``, or ``lost`` when it has been away for so long that only the grace counts.
-    """
+    """The circumstances of a decision: ``chance`` gives numbers in [0, 1), ``new_id`` ids that nobody can guess."""
 
     now: datetime
     rules: Rules
     chance: Callable[[], float]
     new_id: Callable[[], str]
-    broker: str = "up"
+    broker: Broker = "up"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,18 +62,19 @@ Step: TypeAlias = Announced | Failed | Publish | Remove
 def next_step(watch: Watch, moment: Moment) -> Step | None:
     """What to do now; ``None`` if nothing is due or nothing can be done.
 
-    An announcement that is late is made at once, however late it is: a restart long after the deadline still tells
-    before it removes. Only when nothing can be published until the grace is over, the subject goes untold.
+    A late announcement is made at once, however late it is: after a restart long past the deadline the subject is
+    still announced before it is removed. It is removed without an announcement only if the broker stays lost until the
+    grace is over.
     """
     if not watch.is_due(moment.now):
         return None
     match watch.stage:
         case "waiting":
-            return _announced(watch, moment) if moment.broker == "up" else _hopeless(watch, moment)
+            return _next_attempt(watch, moment) if moment.broker == "up" else _given_up(watch, moment)
         case "announced":
-            return Publish(watch) if moment.broker == "up" else _hopeless(watch, moment)
+            return Publish(watch) if moment.broker == "up" else _given_up(watch, moment)
         case "published":
-            return _unanswered(watch, moment)
+            return _retry_or_fail(watch, moment)
         case "expiring":
             return Remove(watch)
         case "idle" | "ended":
@@ -82,10 +83,10 @@ def next_step(watch: Watch, moment: Moment) -> Step | None:
             assert_never(watch.stage)
 
 
-def _announced(watch: Watch, moment: Moment) -> Announced:
-    asked = watch.asked
+def _next_attempt(watch: Watch, moment: Moment) -> Announced:
+    settings = watch.announcement
     longest = moment.rules.longest_ack_timeout
-    timeout = longest if asked.ack_timeout is None else min(asked.ack_timeout, longest)
+    timeout = longest if settings.ack_timeout is None else min(settings.ack_timeout, longest)
     return Announced(
         watch_id=watch.watch_id,
         subject_id=watch.subject_id,
@@ -94,12 +95,12 @@ def _announced(watch: Watch, moment: Moment) -> Announced:
         attempt=watch.attempt + 1,
         delete_at=watch.delete_at,
         correlation=watch.correlation or moment.new_id(),
-        labels=asked.ack_labels,
-        timeout=timeout.total_seconds() if asked.ack_labels else 0.0,
+        labels=settings.ack_labels,
+        timeout=timeout.total_seconds() if settings.ack_labels else 0.0,
     )
 
 
-def _unanswered(watch: Watch, moment: Moment) -> Failed:
+def _retry_or_fail(watch: Watch, moment: Moment) -> Failed:
     """Another attempt after a wait that grows by a factor of 1.5 to 2 each time, if it comes before the grace ends."""
     grown = (watch.backoff or FIRST_BACKOFF) * (1.5 + moment.chance() / 2)
     backoff = min(grown, LONGEST_BACKOFF)
@@ -116,7 +117,7 @@ def _unanswered(watch: Watch, moment: Moment) -> Failed:
     )
 
 
-def _hopeless(watch: Watch, moment: Moment) -> Failed | None:
+def _given_up(watch: Watch, moment: Moment) -> Failed | None:
     if moment.broker != "lost" or moment.now < _end_of_grace(watch, moment):
         return None
     return Failed(watch_id=watch.watch_id, subject_id=watch.subject_id, attempt=watch.attempt)

@@ -26,7 +26,7 @@ def announcement_envelope(policy_id: PolicyId, watch: Watch) -> Envelope:
         "content-type": JSON_TYPE,
         ANNOUNCEMENT_ID: watch.announcement_id,
     }
-    labels = watch.asked.ack_labels
+    labels = watch.announcement.ack_labels
     if labels:
         headers["requested-acks"] = list(labels)
         headers["timeout"] = _duration(watch.timeout)

@@ -1,7 +1,7 @@
 """The watched subjects of a policy after one more event of the policy or record of an announcement.
 
-Never fails on what was recorded, and reads no clock: a watch follows from the log alone, so a read model of the watches
-can be made anew at any time. Source of the rules: Ditto documentation, page *basic-policy*, section on announcements.
+Never fails on a recorded event and reads no clock: the watches follow from the log alone, so their read model can be
+rebuilt at any time. Source of the rules: Ditto documentation, page *basic-policy*, section on announcements.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ from protocol.announcements.watch import (
     AT_ONCE,
     Ack,
     Watch,
-    calls_again,
-    chance_of,
-    entries_of,
     is_watched,
-    subjects_in,
+    randomization_factor,
+    requests_redelivery,
     watch_id,
 )
-from protocol.json import MISSING, JsonObject, canonical
+from protocol.json import MISSING, JsonObject, as_object, canonical
+from protocol.pointers import ROOT, Pointer
+from protocol.policies.entries import entries_of
 from protocol.policies.state import PolicyState
 
 DEFAULT_RANDOMIZATION = timedelta(minutes=5)
@@ -31,10 +31,10 @@ DEFAULT_RANDOMIZATION = timedelta(minutes=5)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Watching:
-    """A policy and the subjects in it that are watched, by watch id, as of two revisions.
+    """A policy and its watched subjects by watch id, at one revision of the policy and one of its announcements.
 
-    ``told_revision`` is that of the stream of announcements. A watch that has ended stays until another one of its
-    subject begins.
+    ``told_revision`` is the revision of the policy's stream of announcements. A watch that has ended stays until
+    another one of its subject begins.
     """
 
     policy: PolicyState | None = None
@@ -43,7 +43,7 @@ class Watching:
 
     @property
     def next_at(self) -> datetime | None:
-        """When something is to be done next."""
+        """When the next watch is due; ``None`` if none ever is."""
         return min((watch.next_at for watch in self.watches.values() if watch.next_at is not None), default=None)
 
 
@@ -52,19 +52,22 @@ def after_change(
     policy: PolicyState,
     *,
     by_announcer: bool,
+    path: Pointer = ROOT,
     randomization: timedelta = DEFAULT_RANDOMIZATION,
 ) -> Watching:
-    """After an event of the policy led to ``policy``; ``by_announcer`` says that the service removed something itself.
+    """The watches after an event of the policy that led to the state ``policy``.
 
-    A subject that left is announced if it asked for that and was not told before. One whose id is still there, with
-    other settings or in another entry, is not: its access was extended, and the old watch ends in silence. Only what
-    the event changed is looked at, so that one of many subjects costs no more than one of few.
+    ``by_announcer`` says that the service itself caused the event, by removing expired subjects. ``path`` is that of
+    the event or any above it: nothing outside was changed. A removed subject is announced if its settings ask for that
+    (``whenDeleted``) and its expiry was not announced before. A subject whose id is still in the policy, with other
+    settings or in another entry, is not announced: its access was extended, and the old watch ends as ``replaced``.
+    Only subjects that the event changed are looked at, so the cost does not grow with the number of subjects.
     """
     document = {} if policy.deleted else policy.document
-    changed = _changed(_entries_before(watching), document)
+    changed = _changed(_entries_before(watching), document, path)
     if not changed:
         return replace(watching, policy=policy)
-    present = {(each, canonical(subject)): subject for each, subject in _holders(document, changed)}
+    present = {(each, canonical(subject)): subject for each, subject in _occurrences(document, changed)}
     ids = {subject_id for subject_id, _ in present}
     at = policy.modified
     watches = dict(watching.watches)
@@ -76,13 +79,13 @@ def after_change(
         elif watch.subject_id in ids:
             watches[watch.watch_id] = _ended(watch, "replaced", at)
         elif watch.gone_at is None:
-            watches[watch.watch_id] = _gone(watch, at, by_announcer=by_announcer)
+            watches[watch.watch_id] = _removed(watch, at, by_announcer=by_announcer)
     fresh = {key: subject for key, subject in present.items() if key not in kept and is_watched(subject)}
     if fresh:
         again = {subject_id for subject_id, _ in fresh}
         for old in [each for each in watches.values() if each.stage == "ended" and each.subject_id in again]:
             del watches[old.watch_id]
-        watches.update((watch.watch_id, watch) for watch in _begun(policy, fresh, randomization))
+        watches.update((watch.watch_id, watch) for watch in _new_watches(policy, fresh, randomization))
     return replace(watching, policy=policy, watches=watches)
 
 
@@ -91,31 +94,41 @@ def _entries_before(watching: Watching) -> JsonObject:
     return {} if policy is None or policy.deleted else policy.document
 
 
-def _changed(before: JsonObject, after: JsonObject) -> set[str]:
-    """The subjects that came, left or have other settings in any entry. States share what an event left as it was."""
+def _changed(before: JsonObject, after: JsonObject, path: Pointer) -> set[str]:
+    """The ids of subjects that were added, removed or changed in any entry.
+
+    Consecutive states share the parts that the event did not change, so identity is enough to compare them.
+    """
     if before.get("entries") is after.get("entries"):
         return set()
-    old, new = dict(entries_of(before)), dict(entries_of(after))
+    match path:
+        case ("entries", _, "subjects", subject_id, *_) if before:
+            return {subject_id}
+    old, new = entries_of(before), entries_of(after)
     found: set[str] = set()
     for label in old.keys() | new.keys():
-        one, other = subjects_in(old.get(label)), subjects_in(new.get(label))
+        one, other = _subjects(old.get(label, {})), _subjects(new.get(label, {}))
         if one is not other:
             found.update(each for each, value in other.items() if value is not one.get(each, MISSING))
             found.update(one.keys() - other.keys())
     return found
 
 
-def _holders(document: JsonObject, subject_ids: Set[str]) -> Iterator[tuple[str, JsonObject]]:
-    for _, entry in entries_of(document):
-        subjects = subjects_in(entry)
+def _occurrences(document: JsonObject, subject_ids: Set[str]) -> Iterator[tuple[str, JsonObject]]:
+    for entry in entries_of(document).values():
+        subjects = _subjects(entry)
         for subject_id in subject_ids & subjects.keys():
             subject = subjects[subject_id]
             if isinstance(subject, dict):
                 yield subject_id, subject
 
 
+def _subjects(entry: JsonObject) -> JsonObject:
+    return as_object(entry.get("subjects"))
+
+
 def after_record(watching: Watching, record: Record, *, revision: int, at: datetime) -> Watching:
-    """After a record got ``revision`` in the stream of announcements at the time ``at``."""
+    """The watches after a record that got ``revision`` in the stream of announcements at the time ``at``."""
     watch = watching.watches.get(record.watch_id)
     if watch is None or watch.stage == "ended":
         return replace(watching, told_revision=revision)
@@ -123,33 +136,33 @@ def after_record(watching: Watching, record: Record, *, revision: int, at: datet
     return replace(watching, told_revision=revision, watches=watches)
 
 
-def _begun(
+def _new_watches(
     policy: PolicyState, fresh: Mapping[tuple[str, bytes], JsonObject], randomization: timedelta
 ) -> Iterator[Watch]:
     for (subject_id, _), subject in fresh.items():
         name = watch_id(policy.policy_id, subject_id, subject, policy.revision)
         watch = Watch(watch_id=name, subject_id=subject_id, subject=subject, since=policy.revision, stage="idle")
-        asked, expiry = watch.asked, watch.expiry
+        settings, expiry = watch.announcement, watch.expiry
         if expiry is None:
             yield watch
-        elif asked.before_expiry is None:
+        elif settings.before_expiry is None:
             yield watch.with_(stage="expiring", next_at=expiry)
         else:
-            spread = randomization if asked.randomization is None else asked.randomization
-            at = _before(expiry, asked.before_expiry, chance_of(name) * spread)
+            spread = randomization if settings.randomization is None else settings.randomization
+            at = _time_before(expiry, settings.before_expiry, randomization_factor(name) * spread)
             yield watch.with_(stage="waiting", announce_at=at, next_at=at)
 
 
-def _before(expiry: datetime, *spans: timedelta) -> datetime:
-    """So long before the expiry; at once if that is before all time."""
+def _time_before(expiry: datetime, *spans: timedelta) -> datetime:
+    """The time that lies the spans before the expiry; ``AT_ONCE`` if ``datetime`` cannot express it."""
     try:
         return expiry - sum(spans, timedelta())
     except OverflowError:
         return AT_ONCE
 
 
-def _gone(watch: Watch, at: datetime, *, by_announcer: bool) -> Watch:
-    if not watch.asked.when_deleted or watch.told:
+def _removed(watch: Watch, at: datetime, *, by_announcer: bool) -> Watch:
+    if not watch.announcement.when_deleted or watch.told:
         expired = by_announcer and watch.expiry is not None
         return _ended(watch, "expired" if expired else "removed", at)
     return watch.with_(
@@ -171,7 +184,7 @@ def _recorded(watch: Watch, record: Record, at: datetime) -> Watch:
         case Announced():
             if record.occasion != watch.occasion:
                 return watch
-            answered = tuple(ack for ack in watch.acks if not calls_again(ack.status))
+            answered = tuple(ack for ack in watch.acks if not requests_redelivery(ack.status))
             return watch.with_(
                 stage="announced",
                 next_at=AT_ONCE,
@@ -194,23 +207,23 @@ def _recorded(watch: Watch, record: Record, at: datetime) -> Watch:
 
 
 def _published(watch: Watch, at: datetime) -> Watch:
-    """An answer may come before the confirm is recorded."""
+    """The broker confirmed the attempt; acknowledgements may have been recorded before that."""
     watch = watch.with_(published_at=watch.published_at or at)
     if watch.stage != "announced":
         return watch
     if watch.answered_well:
-        return _told(watch, at)
+        return _completed(watch, at)
     return watch.with_(stage="published", next_at=at + timedelta(seconds=watch.timeout))
 
 
 def _acknowledged(watch: Watch, ack: Ack) -> Watch:
-    """Answers to earlier attempts count too: they name the same announcement."""
+    """A label was acknowledged; it may answer an earlier attempt, which is of the same announcement."""
     others = tuple(each for each in watch.acks if each.label != ack.label)
     watch = watch.with_(acks=(*others, ack))
     if watch.stage in {"expiring", "idle"}:
         return watch
     if watch.answered_well:
-        return _told(watch, ack.at)
+        return _completed(watch, ack.at)
     if watch.stage == "published" and not watch.missing:
         return watch.with_(next_at=AT_ONCE)
     return watch
@@ -224,7 +237,7 @@ def _failed(watch: Watch, record: Failed, at: datetime) -> Watch:
     return watch.with_(stage="expiring", next_at=AT_ONCE)
 
 
-def _told(watch: Watch, at: datetime) -> Watch:
+def _completed(watch: Watch, at: datetime) -> Watch:
     if watch.occasion == "deletion":
         return _ended(watch, "announced", at)
     return watch.with_(stage="expiring", told=True, next_at=watch.expiry)

@@ -1,10 +1,10 @@
-"""A subject that is watched, from the change that brought it into its policy until it has gone and that was told.
+"""A watched subject: from the change that added it to its policy until it is removed and its removal announced.
 
     waiting    an announcement is due at ``next_at``
-    announced  its next attempt is in the log; it is published, or is about to be
-    published  the broker has it; acknowledgements are awaited until ``next_at``
-    expiring   nothing is left to be told before the subject is removed at ``next_at``
-    idle       neither time nor announcement is due; only its removal would be announced
+    announced  the next attempt is recorded in the log, and published now or soon
+    published  the broker confirmed the attempt; acknowledgements are awaited until ``next_at``
+    expiring   nothing is left to announce; the subject is removed at ``next_at``
+    idle       the subject does not expire; only its removal would be announced
     ended      over, for the reason that ``outcome`` names
 
 Source: Ditto documentation, page *basic-policy*, sections on subject expiry and announcements.
@@ -12,7 +12,6 @@ Source: Ditto documentation, page *basic-policy*, sections on subject expiry and
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime, timedelta
 from functools import cached_property, lru_cache
@@ -20,23 +19,23 @@ from hashlib import blake2b
 from typing import Final, Literal, TypeAlias
 
 from protocol.errors import DittoError
-from protocol.json import JsonObject, JsonValue, canonical, dump
+from protocol.json import JsonObject, canonical, dump
 from protocol.json import parse as parse_json
-from protocol.policies.expiry import Announcement, announcement
+from protocol.policies.expiry import Announcement, read_announcement
 from protocol.wire.timestamps import iso, parse
 
 Stage: TypeAlias = Literal["waiting", "announced", "published", "expiring", "idle", "ended"]
 Occasion: TypeAlias = Literal["expiry", "deletion"]
 """Why a subject is announced: because it will expire, or because it was removed (``whenDeleted``)."""
 Outcome: TypeAlias = Literal["expired", "removed", "replaced", "announced", "unanswered"]
-"""``expired``: removed by the service. ``removed``: by somebody else. ``replaced``: the subject lives on with other
-settings. ``announced``: its removal was told. ``unanswered``: its removal was told as often as the grace allows."""
+"""``expired``: removed by the service. ``removed``: by a client. ``replaced``: still there, with other settings.
+``announced``: its removal was announced. ``unanswered``: its removal was announced until the grace was over, and not
+acknowledged as requested."""
 
 AT_ONCE: Final = datetime(1970, 1, 1, tzinfo=UTC)
-"""When something is due whatever the clock says: one that was put back must not delay what has happened already."""
+"""Due whatever the clock says: a clock that is put back must not delay what is due already."""
 
 UNANSWERED: Final = frozenset({408, 424})
-_NONE: Final[JsonObject] = {}
 MAX_REMEMBERED: Final = 512
 """Longer announcement objects are read anew each time, so that nobody can fill the memory with them."""
 
@@ -47,14 +46,14 @@ _NOTHING: Final = Announcement(
 )
 
 
-def calls_again(status: int) -> bool:
-    """Whether an acknowledgement with this status asks for the announcement once more (408, 424 and 5xx do)."""
+def requests_redelivery(status: int) -> bool:
+    """Whether an acknowledgement with this status asks for redelivery: 408, 424 and 5xx do."""
     return status in UNANSWERED or status >= 500
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ack:
-    """An answer to an announcement: its label, its status, the first subject of whoever sent it."""
+    """An acknowledgement of an announcement; ``by`` is the default subject of its sender."""
 
     label: str
     status: int
@@ -66,10 +65,11 @@ class Ack:
 class Watch:
     """A watched subject.
 
-    ``watch_id`` names the subject's value within its policy and the revision since which it is there. ``attempt``
-    counts the attempts of the present announcement and ``correlation`` is what their correlation ids begin with.
-    ``told`` says that an announcement before the expiry was published and, where asked for, acknowledged. ``gone_at``
-    is when the subject left the policy. ``backoff`` is the last wait between two attempts, in seconds.
+    ``watch_id`` identifies the subject's value in its policy and the revision that brought it there (``since``).
+    ``attempt`` counts the attempts of the present announcement, and ``correlation`` begins their correlation ids.
+    ``told`` says that the announcement before the expiry was published and, where requested, acknowledged. ``gone_at``
+    is when the subject was removed. ``timeout`` is how long acknowledgements are awaited and ``backoff`` the last wait
+    between two attempts, both in seconds.
     """
 
     watch_id: str
@@ -91,47 +91,47 @@ class Watch:
     outcome: Outcome | None = None
 
     @cached_property
-    def asked(self) -> Announcement:
-        """What the subject's announcement object asks for."""
-        return asked(self.subject)
+    def announcement(self) -> Announcement:
+        """The settings of the subject's ``announcement`` object."""
+        return announcement_of(self.subject)
 
     @cached_property
     def expiry(self) -> datetime | None:
-        """When the subject ends."""
+        """When the subject expires, if it does."""
         return expiry_of(self.subject)
 
     @property
     def announcement_id(self) -> str:
-        """The name of the present announcement, the same in all its attempts."""
+        """The id of the present announcement, the same in all its attempts."""
         return self.watch_id if self.occasion == "expiry" else f"{self.watch_id}.deleted"
 
     @property
     def delete_at(self) -> datetime | None:
-        """What an announcement says: when the subject will be, or was, removed."""
+        """The ``deleteAt`` of the announcement: when the subject will be, or was, removed."""
         return self.expiry if self.occasion == "expiry" else self.gone_at
 
     @property
     def missing(self) -> tuple[str, ...]:
-        """The labels that nobody has answered yet."""
+        """The requested labels that are not acknowledged yet."""
         answered = {ack.label for ack in self.acks}
-        return tuple(label for label in self.asked.ack_labels if label not in answered)
+        return tuple(label for label in self.announcement.ack_labels if label not in answered)
 
     @property
     def answered_well(self) -> bool:
-        """Whether every label asked for was answered, none with a call for repetition."""
-        return not self.missing and not any(calls_again(ack.status) for ack in self.acks)
+        """Whether every requested label is acknowledged, none with a status that asks for redelivery."""
+        return not self.missing and not any(requests_redelivery(ack.status) for ack in self.acks)
 
     def with_(self, **changes: object) -> Watch:
-        """The watch with changes to anything but its subject; what was read from that is not read again."""
+        """The watch with other values for these fields; its cached properties stay, for the subject is the same."""
         if not _CHANGEABLE.issuperset(changes):
             raise TypeError(f"not to be changed: {changes.keys() - _CHANGEABLE}")
-        # What ``dataclasses.replace`` does costs 6 µs, and three of it are a tenth of all that is done for a subject.
+        # ``dataclasses.replace`` costs 6 µs; three of them would be a tenth of the whole work for a subject.
         changed = object.__new__(Watch)
         changed.__dict__.update(self.__dict__, **changes)
         return changed
 
     def is_due(self, now: datetime) -> bool:
-        """Whether something is to be done."""
+        """Whether the announcer has to act on the watch now (see ``next_step``)."""
         return self.next_at is not None and self.next_at <= now
 
 
@@ -139,8 +139,8 @@ _MEMBERS: Final = tuple(member.name for member in fields(Watch))
 _CHANGEABLE: Final = frozenset(_MEMBERS) - {"watch_id", "subject_id", "subject", "since"}
 
 
-def asked(subject: JsonObject) -> Announcement:
-    """What the announcement object of a subject asks for; what nobody can read asks for nothing."""
+def announcement_of(subject: JsonObject) -> Announcement:
+    """The settings of a subject's ``announcement`` object; an unreadable one counts as if it were absent."""
     found = subject.get("announcement")
     if found is None:
         return _NOTHING
@@ -150,57 +150,39 @@ def asked(subject: JsonObject) -> Announcement:
 
 def _read(written: bytes) -> Announcement:
     try:
-        return announcement(parse_json(written, max_depth=_DEPTH), granularity=_FINEST)[0]
+        return read_announcement(parse_json(written, max_depth=_DEPTH), granularity=_FINEST)[0]
     except DittoError:
         return _NOTHING
 
 
 _remembered = lru_cache(maxsize=1_024)(_read)
-"""Many subjects ask for the same, and each of them is read again whenever its row is."""
+"""Many subjects have equal settings, which are read whenever a row of the read model is."""
 
 
 def expiry_of(subject: JsonObject) -> datetime | None:
-    """When the subject ends, if it does."""
+    """When the subject expires, if it does."""
     text = subject.get("expiry")
     return parse(text) if isinstance(text, str) else None
 
 
-def subjects_of(document: JsonObject) -> Iterator[tuple[str, str, JsonObject]]:
-    """Label, id and value of every subject of a policy."""
-    for label, entry in entries_of(document):
-        for subject_id, subject in _objects(subjects_in(entry)):
-            yield label, subject_id, subject
-
-
-def entries_of(document: JsonObject) -> Iterator[tuple[str, JsonObject]]:
-    """Label and value of every entry of a policy."""
-    return _objects(document.get("entries"))
-
-
-def subjects_in(entry: JsonObject | None) -> JsonObject:
-    """The subjects of an entry by id; none where there is no entry."""
-    subjects = None if entry is None else entry.get("subjects")
-    return subjects if isinstance(subjects, dict) else _NONE
-
-
 def is_watched(subject: JsonObject) -> bool:
-    """Whether time or a removal will have consequences for the subject."""
-    return expiry_of(subject) is not None or asked(subject).when_deleted
+    """Whether the subject expires, or its removal is to be announced."""
+    return expiry_of(subject) is not None or announcement_of(subject).when_deleted
 
 
 def watch_id(policy_id: str, subject_id: str, subject: JsonObject, since: int) -> str:
-    """The same for equal subjects that came with the same change, and different for all others."""
+    """A digest that is equal for equal subjects added by the same change, and different for all others."""
     told = canonical([policy_id, since, subject_id, subject])
     return blake2b(told, digest_size=16).hexdigest()
 
 
-def chance_of(watch: str) -> float:
-    """A number in [0, 1) that belongs to the watch: random among watches, and the same whenever it is asked for."""
+def randomization_factor(watch: str) -> float:
+    """A number in [0, 1) made of the watch id: spread evenly among watches, always the same for one of them."""
     return int(watch[:12], 16) / float(1 << 48)
 
 
 def to_json(watch: Watch) -> JsonObject:
-    """The watch as it is kept; what says nothing is left out."""
+    """The watch as the read model stores it, without members that have their default."""
     kept: JsonObject = {}
     for name in _MEMBERS:
         value = getattr(watch, name)
@@ -229,8 +211,3 @@ def from_json(kept: JsonObject) -> Watch:
 
 def _ack(kept: JsonObject) -> Ack:
     return Ack(**{**kept, "at": parse(str(kept["at"]))})  # type: ignore[arg-type]  # as above
-
-
-def _objects(value: JsonValue) -> Iterator[tuple[str, JsonObject]]:
-    if isinstance(value, dict):
-        yield from ((key, member) for key, member in value.items() if isinstance(member, dict))

@@ -2,6 +2,7 @@
 
 The question is the one that changes are judged by: is the permission granted on the resource and everything below it.
 Whoever may read the policy may also hear which entry decided; others learn what trying would tell them, and not more.
+Of rules that other policies bring in, and that he may not read there, he hears the effect alone.
 Source: Ditto documentation, page *basic-policy*, section on checking permissions; the explanations are ours.
 """
 
@@ -11,13 +12,16 @@ from typing import Final
 
 from protocol.context import Context
 from protocol.enforcement.enforce import governing_policy
-from protocol.enforcement.enforcer import Enforcer
+from protocol.enforcement.explain import Listener
 from protocol.enforcement.rules import Permission, ResourceType
+from protocol.enforcement.sources import Sources
 from protocol.entities import EntityState
 from protocol.errors import JsonFieldMissing, JsonFormatInvalid
 from protocol.identifiers import EntityId, PolicyId, ThingId
 from protocol.json import JsonObject, JsonValue
 from protocol.pointers import parse, parse_policy_path
+from protocol.policies.resolve import policies_named
+from protocol.policies.state import PolicyState
 from protocol.signals import PermissionCheck
 
 CHECKS_MAX: Final = 1_000
@@ -52,7 +56,7 @@ def answer_check(check: PermissionCheck, state: EntityState | None, context: Con
     policy_id = None if state is None or state.deleted else governing_policy(state)
     policy = None if policy_id is None else context.policy(policy_id)
     if explain:
-        return _explained(check, None if policy is None else context.own_enforcer(policy), context)
+        return _explained(check, policy, context)
     enforcer = None if policy is None else context.enforcer_of(policy)
     return enforcer is not None and all(
         enforcer.tree(context.subjects, permission, check.resource_type, _namespace(check)).unrestricted(check.path)
@@ -60,17 +64,19 @@ def answer_check(check: PermissionCheck, state: EntityState | None, context: Con
     )
 
 
-def _explained(check: PermissionCheck, enforcer: Enforcer | None, context: Context) -> JsonObject:
-    readable = enforcer is not None and enforcer.tree(context.subjects, "READ", "policy").unrestricted(())
+def _explained(check: PermissionCheck, policy: PolicyState | None, context: Context) -> JsonObject:
+    if policy is None:
+        nothing: JsonObject = {permission: {"allowed": False} for permission in check.permissions}
+        return {"allowed": False, "explained": False, "permissions": nothing}
+    enforcer = context.own_enforcer(policy)
+    readable = enforcer.tree(context.subjects, "READ", "policy").unrestricted(())
+    listener = Listener(shows=Sources(context).shows, named=policies_named(policy.document))
     permissions: JsonObject = {}
     allowed = True
     for permission in check.permissions:
-        if enforcer is None:
-            permissions[permission], allowed = {"allowed": False}, False
-            continue
         found = enforcer.explain(context.subjects, permission, check.resource_type, check.path, _namespace(check))
         allowed = allowed and found.allowed
-        permissions[permission] = found.to_json() if readable else {"allowed": found.allowed}
+        permissions[permission] = found.to_json(listener) if readable else {"allowed": found.allowed}
     return {"allowed": allowed, "explained": readable, "permissions": permissions}
 
 

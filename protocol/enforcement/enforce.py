@@ -1,4 +1,4 @@
-"""The one question whether a caller may do what a command says, asked before anything is decided.
+"""Authorization of commands: what a caller may do and see, settled before the command is decided.
 
 | the caller has                              | reads            | changes                   |
 |---------------------------------------------|------------------|---------------------------|
@@ -9,8 +9,8 @@
 | a token whose subject expired there         | 401              | 401                       |
 
 Reads ask for READ at, above or below the path and are cut down to what may be seen; changes ask for WRITE on the path
-and everything below it, merges on every place that they write. Someone who may write, but not read, knows that the
-entity exists, so a refused change tells him no more. Source: Ditto documentation, page *basic-policy*.
+and everything below it, merges on every path that they write. A caller who may write but not read knows that the
+entity exists, so a 403 reveals nothing new. Source: Ditto documentation, page *basic-policy*.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from protocol import merge_patch
 from protocol.context import Context, documents
 from protocol.enforcement.enforcer import Enforcer
 from protocol.enforcement.rules import Permission
+from protocol.enforcement.sources import Sources
 from protocol.enforcement.tree import PermissionTree
 from protocol.entities import EntityState
 from protocol.errors import (
@@ -40,18 +41,18 @@ from protocol.policies.resolve import resolved_view
 from protocol.policies.resources import resource_at as policy_resource_at
 from protocol.policies.resources import served as served_policy_resource
 from protocol.policies.state import PolicyState
-from protocol.policies.substitution import addressed
+from protocol.policies.substitution import substitute_caller_in_path
 from protocol.signals import Command
 from protocol.things.json_patch import is_json_patch, translated
 from protocol.things.resources import resource_at
 from protocol.things.resources import served as served_resource
 from protocol.things.state import ThingState
 
-KNOWING: Final[tuple[Permission, ...]] = ("READ", "WRITE")
-"""Permissions whose holders know that the entity exists, if they have one of them anywhere in it."""
+REVEALING: Final[tuple[Permission, ...]] = ("READ", "WRITE")
+"""Whoever has one of these permissions anywhere in an entity may learn that it exists."""
 
 _DECIDED_LATER: Final = frozenset({"create", "execute"})
-"""What is judged by the policy that it leads to, or entry by entry."""
+"""Verbs that are authorized where they are decided: by the policy that they lead to, or entry by entry."""
 
 POLICY_GONE: Final = "The policy of the thing does not exist. Create it again, then the thing can be reached again."
 
@@ -64,10 +65,10 @@ def governing_policy(state: EntityState) -> PolicyId | None:
 def enforce(command: Command, state: EntityState | None, context: Context) -> tuple[Command, EntityState | None]:
     """The command and the state to decide it on, which for reads is what the caller may see of the entity.
 
-    The context must know the governing policy and what it imports. What does not exist is nobody's secret: the decision
-    says so, and a creation is judged there by the policy that it leads to. Raises what hides what the caller may not
-    know. A JSON Patch comes back as the command that it amounts to; it needs READ, for it tells what it meets. A path
-    that names the caller by a placeholder comes back with the caller's subject.
+    The context must know the governing policy and what it imports. Commands on entities that do not exist pass: the
+    decision answers that, and a creation is authorized there, by the policy that it leads to. A JSON Patch comes back
+    as the equivalent command; it needs READ, since its outcome reveals values. In a path the caller's placeholder comes
+    back as the caller's subject. Raises the ``DittoError`` to answer with, which reveals no more than the table above.
     """
     if not context.subjects:
         raise _refusal_of_nobody(command)
@@ -81,21 +82,23 @@ def enforce(command: Command, state: EntityState | None, context: Context) -> tu
         if isinstance(state, PolicyState) and command.headers.get("policy-view") == "resolved":
             state = _resolved(state, context)
         readable = _tree(state, enforcer, context, "READ")
-        return command, state if readable.everything else _seen(command.path, state, readable, enforcer, context)
+        return command, state if readable.everything else _visible_state(
+            command.path, state, readable, enforcer, context
+        )
     if isinstance(state, PolicyState):
-        command = addressed(command, context.subjects[0])
+        command = substitute_caller_in_path(command, context.subjects[0])
     elif is_json_patch(command):
         if not _tree(state, enforcer, context, "READ").unrestricted(command.path):
-            raise _refusal(command, state, enforcer, context)
+            raise _change_refusal(command, state, enforcer, context)
         command = translated(command, state)
     writable = _tree(state, enforcer, context, "WRITE")
-    if writable.everything or all(writable.unrestricted(path) for path in _written(command, state)):
+    if writable.everything or all(writable.unrestricted(path) for path in _written_paths(command, state)):
         return command, state
-    raise _refusal(command, state, enforcer, context)
+    raise _change_refusal(command, state, enforcer, context)
 
 
 def enforce_history(command: Command, state: EntityState | None, context: Context) -> None:
-    """Return if the caller may see how the entity was: unrestricted READ at the path under the policy of today.
+    """Check that the caller may see earlier states: unrestricted READ at the path under the present policy.
 
     ``state`` is the current one; a deleted thing is still governed by the policy that it had.
     """
@@ -103,11 +106,13 @@ def enforce_history(command: Command, state: EntityState | None, context: Contex
     if state is None or enforcer is None:
         raise _not_found(command.entity_id, ROOT)
     if not _tree(state, enforcer, context, "READ").unrestricted(command.path):
-        raise _unseen(command.path, state, enforcer, context)
+        raise _read_refusal(command.path, state, enforcer, context)
 
 
-def as_told(error: Precondition, command: Command, state: EntityState | None, context: Context) -> Precondition:
-    """The refusal by an entity tag of what the caller may do: the tag itself is for whoever may read what it is of."""
+def hide_unreadable_tag(
+    error: Precondition, command: Command, state: EntityState | None, context: Context
+) -> Precondition:
+    """The failed precondition without the entity tag, unless the caller may READ all of what the tag is of."""
     enforcer = None if state is None or state.deleted else context.enforcer(governing_policy(state))
     if state is None or enforcer is None or _tree(state, enforcer, context, "READ").unrestricted(command.path):
         return error
@@ -130,12 +135,12 @@ def _tree(state: EntityState, enforcer: Enforcer, context: Context, permission: 
     return enforcer.tree(context.subjects, permission, "policy")
 
 
-def _seen(
+def _visible_state(
     path: Pointer, state: EntityState, readable: PermissionTree, enforcer: Enforcer, context: Context
 ) -> EntityState:
-    """The entity as the caller may see it; the ids are there for whoever sees anything."""
+    """The entity cut down to what the caller may READ; whoever may read any part also sees the id."""
     if not readable.partial(path):
-        raise _unseen(path, state, enforcer, context)
+        raise _read_refusal(path, state, enforcer, context)
     visible = readable.visible(ROOT, state.document)
     shown = visible if isinstance(visible, dict) else {}
     if isinstance(state, PolicyState):
@@ -149,19 +154,14 @@ def _seen(
 
 
 def _resolved(policy: PolicyState, context: Context) -> PolicyState:
-    """The policy with what it refers to written out, and what it imports as far as the caller may READ it there."""
-
-    def readable(source: PolicyId, label: str) -> bool:
-        enforcer = context.enforcer(source)
-        return enforcer is not None and enforcer.tree(context.subjects, "READ", "policy").partial(("entries", label))
-
-    roots = context.limits.roots_of(policy.policy_id)
+    """The policy's resolved view, with the imported entries that the caller may READ in the policy they come from."""
+    roots, readable = context.limits.roots_of(policy.policy_id), Sources(context).shows
     view = resolved_view(policy.document, documents(context.policies), roots=roots, readable=readable)
     return replace(policy, document=view)
 
 
-def _written(command: Command, state: EntityState) -> list[Pointer]:
-    """Every place that the command writes. What is no object must make way for one, which is a change of it."""
+def _written_paths(command: Command, state: EntityState) -> list[Pointer]:
+    """Every path that the command writes. A scalar on the way is replaced by an object, so its path is written too."""
     if command.verb == "merge" and not isinstance(command.value, Missing):
         return list(merge_patch.leaves(merge_patch.at(command.path, command.value), state.document))
     value: JsonValue = state.document
@@ -174,12 +174,12 @@ def _written(command: Command, state: EntityState) -> list[Pointer]:
     return [command.path]
 
 
-def _refusal(command: Command, state: EntityState, enforcer: Enforcer, context: Context) -> DittoError:
+def _change_refusal(command: Command, state: EntityState, enforcer: Enforcer, context: Context) -> DittoError:
     return context.refusal(_denial(command, state, enforcer, context), _governing(state, context))
 
 
-def _check_sayable(command: Command) -> None:
-    """Raise for what no entity can be told: whoever says it must not learn from the refusal that this one exists."""
+def _check_addressable(command: Command) -> None:
+    """Raise for a path or verb that no entity has: one answer for all of them, so it does not reveal this one."""
     if isinstance(command.entity_id, PolicyId):
         served_policy_resource(command.path, command.verb)
     else:
@@ -187,7 +187,7 @@ def _check_sayable(command: Command) -> None:
 
 
 def _denial(command: Command, state: EntityState, enforcer: Enforcer, context: Context) -> DittoError:
-    _check_sayable(command)
+    _check_addressable(command)
     entity_id = state_id(state)
     if _is_hidden(state, enforcer, context):
         return _not_found(entity_id, ROOT)
@@ -200,16 +200,16 @@ def _denial(command: Command, state: EntityState, enforcer: Enforcer, context: C
     return resource_at(command.path).not_modifiable(entity_id, text(command.path))
 
 
-def _unseen(path: Pointer, state: EntityState, enforcer: Enforcer, context: Context) -> DittoError:
-    error = _not_found(state_id(state), path)  # what no entity has at all is refused alike for everybody
+def _read_refusal(path: Pointer, state: EntityState, enforcer: Enforcer, context: Context) -> DittoError:
+    error = _not_found(state_id(state), path)  # raises for a path that no entity has, whatever the caller may see
     if _is_hidden(state, enforcer, context):
         error = _not_found(state_id(state), ROOT)
     return context.refusal(error, _governing(state, context))
 
 
 def _is_hidden(state: EntityState, enforcer: Enforcer, context: Context) -> bool:
-    """Whether the caller must not learn that the entity exists: then nothing below it is named in a refusal."""
-    return all(_tree(state, enforcer, context, permission).nothing for permission in KNOWING)
+    """Whether the caller must not learn that the entity exists, so that a refusal may not name a path in it."""
+    return all(_tree(state, enforcer, context, permission).nothing for permission in REVEALING)
 
 
 def _not_found(entity_id: EntityId, path: Pointer) -> DittoError:
@@ -219,7 +219,7 @@ def _not_found(entity_id: EntityId, path: Pointer) -> DittoError:
 
 
 def _policy_gone(command: Command) -> DittoError:
-    _check_sayable(command)
+    _check_addressable(command)
     if command.verb == "retrieve":
         return ThingNotFound(command.entity_id, description=POLICY_GONE)
     return ThingNotModifiable(command.entity_id, description=POLICY_GONE)

@@ -2,15 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import Final, Literal, TypeAlias
 
-from protocol.enforcement.rules import Effect, ResolvedEntry, Rule
-from protocol.json import JsonObject
-from protocol.pointers import Pointer, text
+from protocol.enforcement.rules import Effect, Origin, ResolvedEntry, Rule
+from protocol.identifiers import PolicyId
+from protocol.json import JsonObject, JsonValue
+from protocol.pointers import Pointer
 
 Relation: TypeAlias = Literal["above", "same", "below"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listener:
+    """Who is told the reasons: which entries he may read, and which policies the governing one names to him."""
+
+    shows: Callable[[Origin], bool]
+    named: frozenset[PolicyId] = frozenset()
+
+
+OPERATOR: Final = Listener(shows=lambda _: True)
+"""Hears everything."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,17 +40,27 @@ class Bearing:
     effect: Effect
     relation: Relation
 
+    def is_shown(self, listener: Listener) -> bool:
+        """Whether the listener may read the rule, and the entry that brings it in, where they are written."""
+        return listener.shows(self.rule.origin) and listener.shows(self.entry.origin)
+
     @property
     def resource(self) -> str:
         """What the rule is about, as policies write it."""
-        return f"{self.rule.resource_type}:{text(self.rule.path)}"
+        return self.rule.resource
 
-    def to_json(self) -> JsonObject:
+    def to_json(self, listener: Listener) -> JsonObject:
         """The rule as ``explain`` prints it.
 
         ``policyId`` and ``entry`` say where it is written, ``countsAs`` is the label under which
-        ``policy-view: resolved`` shows the entry that brings it in.
+        ``policy-view: resolved`` shows the entry that brings it in. Of what the listener may not read only the effect
+        is told (``hidden``), with the policy if an import names it, and the entry if it is one that refers to the rule.
         """
+        if not self.is_shown(listener):
+            hidden: JsonObject = {"effect": self.effect, "hidden": True}
+            if self.rule.policy_id in listener.named:
+                hidden["policyId"] = str(self.rule.policy_id)
+            return {**hidden, "countsAs": self.entry.label} if listener.shows(self.entry.origin) else hidden
         found: JsonObject = {
             "policyId": str(self.rule.policy_id),
             "entry": self.rule.label,
@@ -64,15 +87,23 @@ class Explanation:
     bearing: tuple[Bearing, ...]
     elsewhere: tuple[Bearing, ...]
 
-    def to_json(self) -> JsonObject:
-        """The explanation as HTTP and the command line print it."""
+    def to_json(self, listener: Listener = OPERATOR) -> JsonObject:
+        """The explanation as HTTP and the command line print it.
+
+        Rules that the listener may not read stand at the end, those that look alike once: neither how many they are nor
+        how deep is told. What would bear elsewhere is told only of rules that he may read.
+        """
+        hidden = [each.to_json(listener) for each in self.bearing if not each.is_shown(listener)]
+        rules: list[JsonValue] = [each.to_json(listener) for each in self.bearing if each.is_shown(listener)]
+        rules.extend(each for at, each in enumerate(hidden) if each not in hidden[:at])
         found: JsonObject = {
             "allowed": self.allowed,
             "partial": self.partial,
-            "decidedBy": None if self.decided_by is None else self.decided_by.to_json(),
-            "rules": [bearing.to_json() for bearing in self.bearing],
+            "decidedBy": None if self.decided_by is None else self.decided_by.to_json(listener),
+            "rules": rules,
         }
-        return {**found, "elsewhere": [each.to_json() for each in self.elsewhere]} if self.elsewhere else found
+        elsewhere: list[JsonValue] = [each.to_json(listener) for each in self.elsewhere if each.is_shown(listener)]
+        return {**found, "elsewhere": elsewhere} if elsewhere else found
 
 
 def explain(

@@ -7,11 +7,13 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from protocol.identifiers import PolicyId
-from protocol.pointers import Pointer
+from protocol.pointers import Pointer, policy_text, text
 
 Permission: TypeAlias = Literal["READ", "WRITE", "EXECUTE"]
 ResourceType: TypeAlias = Literal["thing", "policy", "message"]
 Effect: TypeAlias = Literal["grant", "revoke"]
+Origin: TypeAlias = tuple[PolicyId, str]
+"""A policy, and the label of one of its own entries."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,16 +27,27 @@ class Rule:
     grant: frozenset[str]
     revoke: frozenset[str]
 
+    @property
+    def resource(self) -> str:
+        """What the rule is about, as policies write it."""
+        return f"{self.resource_type}:{(policy_text if self.resource_type == 'policy' else text)(self.path)}"
+
+    @property
+    def origin(self) -> Origin:
+        """Where the rule is written."""
+        return self.policy_id, self.label
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResolvedEntry:
     """An entry ready for enforcement.
 
     ``namespaces`` limits it to things in these namespaces: exact, or ``a.b.*`` for those below ``a.b``; empty means all
-    (documentation page *basic-policy*).
+    (documentation page *basic-policy*). ``origin`` is the policy that it is written in, and its label there.
     """
 
     label: str
+    origin: Origin
     subjects: frozenset[str]
     rules: tuple[Rule, ...]
     namespaces: tuple[str, ...] = ()

@@ -1,7 +1,7 @@
-"""What follows from a command to a policy: events and an answer, or the error that Ditto would give.
+"""What a policy command leads to: events and an answer, or the error that Ditto answers with.
 
-Pure and total; its other half is ``evolve_policy``. Who may do it has been settled before. The order of checks is the
-resource, the form of the value, existence, entity tags, ``if-equal``, then whether the policy may be as it would be.
+Pure and total; its other half is ``evolve_policy``. The command is authorized already (``enforce``). The order of
+checks is the resource, the form of the value, existence, entity tags, ``if-equal``, then the changed policy as a whole.
 Source: Ditto documentation, pages *protocol-specification-policies* and *basic-policy*.
 """
 
@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import assert_never
 
-from protocol.context import Context, Limits
+from protocol.context import Context, documents
 from protocol.decision import Decision
 from protocol.errors import (
     JsonFieldMissing,
@@ -27,9 +27,9 @@ from protocol.errors import (
 from protocol.identifiers import PolicyId
 from protocol.json import MISSING, JsonObject, JsonValue, Missing
 from protocol.pointers import ROOT, Pointer, assign, remove, resolve, text
-from protocol.policies.entries import imports_of
+from protocol.policies.resolve import sources_of
 from protocol.policies.resources import Resource, served
-from protocol.policies.soundness import check_change, check_form
+from protocol.policies.soundness import check_change, check_path_keys
 from protocol.policies.state import PolicyState
 from protocol.policies.token_actions import decide_token_action
 from protocol.policies.values import Reading
@@ -42,12 +42,12 @@ CONDITIONS = Preconditions(PolicyPreconditionFailed, PolicyPreconditionNotModifi
 
 
 def decide_policy(command: Command, state: PolicyState | None, context: Context) -> Decision:
-    """What the command leads to on this state, a tombstone or ``None`` meaning that there is no such policy.
+    """The decision on this state; ``None`` or a tombstone means that there is no such policy.
 
     Raises the ``DittoError`` to answer with.
     """
     if command.verb == "execute":
-        return _act(command, state, context)
+        return _execute_action(command, state, context)
     resource = served(command.path, command.verb)
     policy = None if state is None or state.deleted else state
     match command.verb:
@@ -65,7 +65,7 @@ def decide_policy(command: Command, state: PolicyState | None, context: Context)
             assert_never(command.verb)
 
 
-def _act(command: Command, state: PolicyState | None, context: Context) -> Decision:
+def _execute_action(command: Command, state: PolicyState | None, context: Context) -> Decision:
     """A token action; entity tags are those of the policy or the entry that it is about."""
     decision = decide_token_action(command, state, context)
     if state is not None:
@@ -73,14 +73,15 @@ def _act(command: Command, state: PolicyState | None, context: Context) -> Decis
     return decision
 
 
-def policies_needed(command: Command, policy: PolicyState | None, limits: Limits) -> tuple[PolicyId, ...]:
-    """The policies that the context must know with all that they import; most commands need none.
+def policies_needed(command: Command, policy: PolicyState | None, context: Context) -> tuple[PolicyId, ...]:
+    """The policies that the context must contain, with all that they import; none for most commands.
 
-    They are those that a change would import or refer to, and those whose entries a resolved view would show.
+    They are those that a change would import or refer to, and those whose entries a resolved view shows.
     """
     value = command.value
     if command.verb == "retrieve" and command.headers.get("policy-view") == "resolved" and policy is not None:
-        return (*imports_of(policy.document), *limits.roots_of(policy.policy_id))
+        roots = context.limits.roots_of(policy.policy_id)
+        return sources_of(policy.document, documents(context.policies), roots=roots)
     if command.verb not in {"create", "modify"} or isinstance(value, Missing):
         return ()
     changed = assign({}, command.path, value)
@@ -88,7 +89,7 @@ def policies_needed(command: Command, policy: PolicyState | None, limits: Limits
 
 
 def policies_mentioned(document: JsonObject) -> tuple[PolicyId, ...]:
-    """The policies that a document imports or refers to, whatever else is wrong with it."""
+    """The policies that a document imports or refers to; the document need not be valid otherwise."""
     imports, entries = document.get("imports"), document.get("entries")
     names = list(imports) if isinstance(imports, dict) else []
     for entry in entries.values() if isinstance(entries, dict) else ():
@@ -101,18 +102,18 @@ def policies_mentioned(document: JsonObject) -> tuple[PolicyId, ...]:
 
 def administers(document: JsonObject, context: Context) -> bool:
     """Whether the caller could still change the policy: unrestricted WRITE on ``policy:/``, imports counted."""
-    enforcer = context.enforcer_of(unborn(document, context))
+    enforcer = context.enforcer_of(provisional_state(document, context))
     return enforcer.tree(context.subjects, "WRITE", "policy").unrestricted(())
 
 
 def reading(context: Context, place: Pointer = ROOT) -> Reading:
-    """What the value at a place of a policy is read with."""
+    """The circumstances for reading the value at a path of a policy (see ``protocol.policies.values``)."""
     caller = next(iter(context.subjects), "")
     return Reading(now=context.now, granularity=context.limits.granularity, caller=caller, place=place)
 
 
-def unborn(document: JsonObject, context: Context) -> PolicyState:
-    """The state of a policy that is only about to be created, before its first event."""
+def provisional_state(document: JsonObject, context: Context) -> PolicyState:
+    """A state for a policy that is about to be created, at revision 0: what its own rules will say."""
     policy_id = PolicyId(str(document["policyId"]))
     return PolicyState(policy_id=policy_id, document=document, revision=0, created=context.now, modified=context.now)
 
@@ -123,7 +124,7 @@ def _retrieve(command: Command, resource: Resource, policy: PolicyState | None) 
     value = view(policy, command.path, command.fields)
     if isinstance(value, Missing):
         if _parent_is_missing(command, policy) or isinstance(resource.default, Missing):
-            raise _absent(command, resource, policy)
+            raise _not_found(command, resource, policy)
         value = resource.default
     if resolved:
         return _answer(command, 200, value=value, taggable=False)
@@ -133,7 +134,7 @@ def _retrieve(command: Command, resource: Resource, policy: PolicyState | None) 
 
 
 def _create(command: Command, resource: Resource, policy: PolicyState | None, context: Context) -> Decision:
-    document = _whole(command, resource, context)
+    document = _whole_policy(command, resource, context)
     CONDITIONS.check(command, None if policy is None else etag(policy, ()))
     if policy is not None:
         raise PolicyConflict(policy.policy_id)
@@ -147,7 +148,7 @@ def _create(command: Command, resource: Resource, policy: PolicyState | None, co
 def _modify(command: Command, resource: Resource, policy: PolicyState | None, context: Context) -> Decision:
     if not command.path and policy is None:
         return _create(command, resource, None, context)
-    value = _whole(command, resource, context) if not command.path else _value(command, resource, context)
+    value = _whole_policy(command, resource, context) if not command.path else _value(command, resource, context)
     policy = _existing(command, policy)
     before = resolve(policy.document, command.path)
     CONDITIONS.check(command, _tag(resource, policy, command.path))
@@ -173,7 +174,7 @@ def _delete(command: Command, resource: Resource, policy: PolicyState | None, co
     policy = _existing(command, policy)
     if isinstance(resolve(policy.document, command.path), Missing):
         if _parent_is_missing(command, policy) or isinstance(resource.default, Missing):
-            raise _absent(command, resource, policy)
+            raise _not_found(command, resource, policy)
         return _answer(command, 204, taggable=False)
     CONDITIONS.check(command, etag(policy, command.path))
     if command.path:
@@ -185,7 +186,7 @@ def _delete(command: Command, resource: Resource, policy: PolicyState | None, co
 
 
 def _tag(resource: Resource, policy: PolicyState, path: Pointer) -> str | None:
-    """The entity tag of what is there; a part that is always there has one even if nothing is stored."""
+    """The entity tag at the path; a part with a default has one even if nothing is stored."""
     tag = etag(policy, path)
     if tag is None and resource.always_there and resource.taggable and not isinstance(resource.default, Missing):
         return value_tag(resource.default)
@@ -193,9 +194,9 @@ def _tag(resource: Resource, policy: PolicyState, path: Pointer) -> str | None:
 
 
 def _is_fresh(resource: Resource, before: JsonValue | Missing, value: JsonValue) -> bool:
-    """Whether the change makes what was not there, which is answered 201.
+    """Whether the change creates the part, which is answered 201.
 
-    A part with a default is there if it is something else; its events say ``modified`` even so, as Ditto's do.
+    A part with a default exists while its value is another one; its events are ``modified`` even so, as in Ditto.
     """
     nothing = isinstance(before, Missing) or before == resource.default
     return nothing and not resource.always_there and value != resource.default
@@ -221,8 +222,8 @@ def _answer(
     )
 
 
-def _whole(command: Command, resource: Resource, context: Context) -> JsonObject:
-    """The policy of a create or modify of ``/``: its id may be left out, but not be another one, or none."""
+def _whole_policy(command: Command, resource: Resource, context: Context) -> JsonObject:
+    """The policy of a create or modify of ``/``; its id may be left out, but not be ``null`` or another one."""
     given = command.value.get("policyId", MISSING) if isinstance(command.value, dict) else MISSING
     if not isinstance(given, Missing) and given != command.entity_id:
         raise PolicyIdNotSettable(str(given), command.entity_id)
@@ -234,7 +235,7 @@ def _whole(command: Command, resource: Resource, context: Context) -> JsonObject
 def _value(command: Command, resource: Resource, context: Context) -> JsonValue:
     if isinstance(command.value, Missing):
         raise JsonFieldMissing("value")
-    check_form(command.path)
+    check_path_keys(command.path)
     return resource.read(command.value, reading(context, command.path))
 
 
@@ -255,7 +256,7 @@ def _parent_is_missing(command: Command, policy: PolicyState) -> bool:
     return len(command.path) > 2 and isinstance(resolve(policy.document, command.path[:2]), Missing)
 
 
-def _absent(command: Command, resource: Resource, policy: PolicyState) -> Exception:
+def _not_found(command: Command, resource: Resource, policy: PolicyState) -> Exception:
     if _parent_is_missing(command, policy):
         missing = PolicyEntryNotFound if command.path[0] == "entries" else PolicyImportNotFound
         return missing(policy.policy_id, text(command.path[:2]))

@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
-from protocol.enforcement.rules import Rule
+from protocol.enforcement.rules import Origin, Rule
 from protocol.identifiers import PolicyId
-from protocol.json import JsonObject, JsonValue
+from protocol.json import JsonObject, as_list, as_object, as_strings
 from protocol.pointers import Pointer, parse, parse_policy_path
 
 ADDITIONS: Final = ("subjects", "resources", "namespaces")
+"""What ``allowedAdditions`` may name: the parts that an entry may have beside those that it refers to."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """An entry while it is being resolved; ``origin`` is the policy and label that its rules are explained by."""
+    """An entry while it is being resolved, by the label that it has got so far; ``origin`` is where it is written."""
 
     label: str
+    origin: Origin
     subjects: JsonObject
     rules: tuple[Rule, ...]
     namespaces: tuple[str, ...]
@@ -38,13 +41,14 @@ def read_entry(policy_id: PolicyId, label: str, value: JsonObject) -> Entry:
     additions = value.get("allowedAdditions")
     return Entry(
         label=label,
+        origin=(policy_id, label),
         subjects=as_object(value.get("subjects")),
         rules=tuple(
             _rule(policy_id, label, key, as_object(perms)) for key, perms in as_object(value.get("resources")).items()
         ),
-        namespaces=tuple(strings(value.get("namespaces"))),
+        namespaces=tuple(as_strings(value.get("namespaces"))),
         importable=str(value.get("importable", "implicit")),
-        additions=frozenset(ADDITIONS if additions is None else strings(additions)),
+        additions=frozenset(ADDITIONS if additions is None else as_strings(additions)),
         references=tuple(as_object(item) for item in as_list(value.get("references"))),
     )
 
@@ -56,8 +60,8 @@ def _rule(policy_id: PolicyId, label: str, key: str, perms: JsonObject) -> Rule:
         label=label,
         resource_type=resource_type,
         path=_path(resource_type, path),
-        grant=_permissions(tuple(strings(perms.get("grant")))),
-        revoke=_permissions(tuple(strings(perms.get("revoke")))),
+        grant=_permissions(tuple(as_strings(perms.get("grant")))),
+        revoke=_permissions(tuple(as_strings(perms.get("revoke")))),
     )
 
 
@@ -82,6 +86,14 @@ def entries_of(document: JsonObject) -> dict[str, JsonObject]:
     return {label: as_object(value) for label, value in as_object(document.get("entries")).items()}
 
 
+def subjects_of(document: JsonObject) -> Iterator[tuple[str, str, JsonObject]]:
+    """Label, subject id and value of every subject in every entry."""
+    for label, entry in entries_of(document).items():
+        for subject_id, subject in as_object(entry.get("subjects")).items():
+            if isinstance(subject, dict):
+                yield label, subject_id, subject
+
+
 def imports_of(document: JsonObject) -> dict[PolicyId, JsonObject]:
     """The imports by policy, with their settings."""
     return {PolicyId(key): as_object(value) for key, value in as_object(document.get("imports")).items()}
@@ -89,19 +101,4 @@ def imports_of(document: JsonObject) -> dict[PolicyId, JsonObject]:
 
 def transitive_of(setting: JsonObject) -> frozenset[PolicyId]:
     """The further imports that an import asks to be resolved."""
-    return frozenset(map(PolicyId, strings(setting.get("transitiveImports"))))
-
-
-def as_object(value: JsonValue) -> JsonObject:
-    """The value if it is an object, else an empty one."""
-    return value if isinstance(value, dict) else {}
-
-
-def as_list(value: JsonValue) -> list[JsonValue]:
-    """The value if it is an array, else an empty one."""
-    return value if isinstance(value, list) else []
-
-
-def strings(value: JsonValue) -> list[str]:
-    """The strings of an array."""
-    return [item for item in as_list(value) if isinstance(item, str)]
+    return frozenset(map(PolicyId, as_strings(setting.get("transitiveImports"))))

@@ -7,7 +7,8 @@ from typing import Final
 
 from protocol.documents import changed
 from protocol.identifiers import PolicyId
-from protocol.json import JsonObject
+from protocol.json import JsonObject, as_object
+from protocol.policies.entries import entries_of
 from protocol.policies.state import PolicyState
 from protocol.signals import Event
 
@@ -38,7 +39,7 @@ def _expired(known: tuple[str, ...], document: JsonObject, event: Event) -> tupl
     """Who was removed by expiry, without those that are in the policy; a removal brings nobody back."""
     match event:
         case Event(action="deleted", path=("entries", _, "subjects", subject_id), cause="expiry"):
-            others = tuple(each for each in known if each != subject_id)
+            others = tuple(each for each in known if each != subject_id) if subject_id in known else known
             return (*others, *_absent((subject_id,), document))[-EXPIRED_MAX:]
         case Event(action="deleted"):
             return known
@@ -47,10 +48,5 @@ def _expired(known: tuple[str, ...], document: JsonObject, event: Event) -> tupl
 
 
 def _absent(subject_ids: tuple[str, ...], document: JsonObject) -> tuple[str, ...]:
-    entries = document.get("entries")
-    held: list[JsonObject] = []
-    for entry in entries.values() if isinstance(entries, dict) else ():
-        subjects = entry.get("subjects") if isinstance(entry, dict) else None
-        if isinstance(subjects, dict):
-            held.append(subjects)
+    held = [as_object(entry.get("subjects")) for entry in entries_of(document).values()]
     return tuple(each for each in subject_ids if not any(each in subjects for subjects in held))

@@ -13,7 +13,6 @@ from typing import Final
 from protocol.durations import parse_duration
 from protocol.errors import PolicySubjectAnnouncementInvalid, PolicySubjectExpiryInvalid, TimeoutInvalid
 from protocol.json import JsonObject, JsonValue
-from protocol.wire.timestamps import iso
 
 _BEFORE_EXPIRY: Final = re.compile(r"(\d{1,9})([smh]?)")
 _SECONDS: Final = {"s": 1, "": 1, "m": 60, "h": 3_600}
@@ -64,7 +63,7 @@ def rounded_up(moment: datetime, granularity: timedelta) -> datetime:
     return start - (moment - start) // -step * step
 
 
-def expiry(text: JsonValue, *, now: datetime, granularity: timedelta) -> datetime:
+def read_expiry(text: JsonValue, *, now: datetime, granularity: timedelta) -> datetime:
     """The moment at which the subject ends: rounded up, and in the future then.
 
     Raises ``PolicySubjectExpiryInvalid`` for what is no ISO-8601 time, or is past after rounding.
@@ -78,7 +77,7 @@ def expiry(text: JsonValue, *, now: datetime, granularity: timedelta) -> datetim
     return rounded
 
 
-def announcement(value: JsonValue, *, granularity: timedelta) -> tuple[Announcement, JsonObject]:
+def read_announcement(value: JsonValue, *, granularity: timedelta) -> tuple[Announcement, JsonObject]:
     """The announcement that the object asks for, and the object as it is stored, with ``whenDeleted`` in any case.
 
     ``beforeExpiry`` is rounded up to the granularity and keeps its unit. Other members than those documented, and those
@@ -109,11 +108,6 @@ def announcement(value: JsonValue, *, granularity: timedelta) -> tuple[Announcem
         randomization=randomization,
     )
     return read, stored
-
-
-def printed(moment: datetime) -> str:
-    """A moment as policies hold it."""
-    return iso(moment)
 
 
 def _instant(text: JsonValue) -> datetime:

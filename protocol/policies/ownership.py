@@ -5,9 +5,11 @@ Source: Ditto documentation, page *basic-policy*.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
-from protocol.json import JsonObject, JsonValue
+from protocol.enforcement.rules import Effect
+from protocol.json import JsonObject, JsonValue, as_list, as_object
+from protocol.policies.entries import entries_of
 from protocol.policies.resolve import resolved_view
 
 
@@ -16,42 +18,27 @@ def is_owned(policy: JsonObject) -> bool:
 
     What entries get by references to others of the policy counts; what is imported does not.
     """
-    entries = [*_objects(policy.get("entries"))]
+    entries = list(entries_of(policy).values())
     plain = [entry for entry in entries if not entry.get("references")]
     if len(plain) == len(entries):
         return bool(_owners(entries))
     # Where nothing is revoked, no reference can take what another entry grants, so most need not be resolved.
-    if _owners(plain) and not any("WRITE" in _rights(entry, "revoke") for entry in entries):
+    if _owners(plain) and not any("WRITE" in _permissions(entry, "revoke") for entry in entries):
         return True
-    return bool(_owners(_objects(resolved_view(policy, {}).get("entries"))))
+    return bool(_owners(entries_of(resolved_view(policy, {})).values()))
 
 
 def _owners(entries: Iterable[JsonObject]) -> set[str]:
     granted: set[str] = set()
     revoked: set[str] = set()
     for entry in entries:
-        subjects = entry.get("subjects")
-        if not isinstance(subjects, dict):
-            continue
-        if "WRITE" in _rights(entry, "revoke"):
+        subjects = as_object(entry.get("subjects"))
+        if "WRITE" in _permissions(entry, "revoke"):
             revoked.update(subjects)
-        if "WRITE" in _rights(entry, "grant"):
-            granted.update(
-                subject for subject, facts in subjects.items() if not isinstance(facts, dict) or "expiry" not in facts
-            )
+        if "WRITE" in _permissions(entry, "grant"):
+            granted.update(subject_id for subject_id, subject in subjects.items() if "expiry" not in as_object(subject))
     return granted - revoked
 
 
-def _rights(entry: JsonObject, effect: str) -> set[str]:
-    resources = entry.get("resources")
-    rights = resources.get("policy:/") if isinstance(resources, dict) else None
-    return _names(rights.get(effect)) if isinstance(rights, dict) else set()
-
-
-def _names(value: JsonValue) -> set[str]:
-    return {str(name) for name in value} if isinstance(value, list) else set()
-
-
-def _objects(value: JsonValue | None) -> Iterator[JsonObject]:
-    if isinstance(value, dict):
-        yield from (member for member in value.values() if isinstance(member, dict))
+def _permissions(entry: JsonObject, effect: Effect) -> list[JsonValue]:
+    return as_list(as_object(as_object(entry.get("resources")).get("policy:/")).get(effect))

@@ -1,7 +1,7 @@
-"""The removal of expired subjects: a command that only the service itself gives.
+"""The removal of expired subjects: an internal command that only the announcer submits.
 
-No message can say it, so it is not asked whether the sender may. Nor is it asked whether an owner stays: who owns a
-policy for good does not expire. Source: Ditto documentation, page *basic-policy*, section on subject expiry.
+No client can send it, so it is not authorized. Nor is it checked that an owner remains: a policy is owned by a subject
+without expiry. Source: Ditto documentation, page *basic-policy*, section on subject expiry.
 """
 
 from __future__ import annotations
@@ -9,35 +9,35 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
-from protocol.announcements.watch import subjects_of
 from protocol.decision import Decision
 from protocol.enforcement.auth import AuthContext
 from protocol.identifiers import PolicyId
 from protocol.immutable import immutable
 from protocol.json import JsonObject, same
+from protocol.policies.entries import subjects_of
 from protocol.policies.state import PolicyState
 from protocol.signals import Command, Event
 
 ANNOUNCER: Final = AuthContext(subjects=("twinlog:announcer",))
-"""Who removes expired subjects, as their events name it."""
+"""The originator of the events that remove expired subjects."""
 
 
 @immutable
 class RemoveSubjects(Command):
-    """Remove subjects, pairs of id and value, from every entry that holds them just so; ``verb`` is delete."""
+    """Remove subjects (pairs of id and value) from every entry that holds them with exactly that value."""
 
     subjects: tuple[tuple[str, JsonObject], ...]
 
 
 def removal(policy_id: PolicyId, subjects: Iterable[tuple[str, JsonObject]]) -> RemoveSubjects:
-    """The command for some subjects of a policy."""
+    """The command that removes these subjects from a policy."""
     return RemoveSubjects(entity_id=policy_id, verb="delete", path=("entries",), subjects=tuple(subjects))
 
 
 def decide_removal(command: RemoveSubjects, policy: PolicyState | None) -> Decision:
-    """One event per entry and subject. Where one has other settings by now, or is gone, nothing happens to it.
+    """One event per entry and subject. A subject that has changed or left since the command was made is not touched.
 
-    Ditto tells the removal from several entries as one ``deleted`` of ``/``, which reads like that of the policy.
+    Ditto emits one ``deleted`` of ``/`` for a removal from several entries, which looks like the policy's deletion.
     """
     document = {} if policy is None or policy.deleted else policy.document
     meant: dict[str, list[JsonObject]] = {}

@@ -1,4 +1,4 @@
-"""A policy as enforcement needs it: imports brought in, references filled in, every rule with where it stands.
+"""Resolution of policies for enforcement: imports and references replaced by what they bring in.
 
 | part                 | effect                                                                                  |
 |----------------------|-----------------------------------------------------------------------------------------|
@@ -11,11 +11,12 @@
 
 A policy that is missing brings nothing in. Source: Ditto documentation, page *basic-policy* (imports, references).
 
-Ditto bounds how deep imports go, but policies that import each other crosswise have ways without number. Here the whole
-is bounded: ``MAX_FOLLOWED`` imports, counted on every way, ``MAX_TAKEN`` entries of others, and ``MAX_REFERRED`` rules
-and subjects that come by references. A change that goes beyond is refused. If others grow later, the importing policy
-counts only for itself: its own entries keep what they say about ``policy:``, so that an owner can mend it, and grant
-nothing else. To leave out just some of what is imported could leave out what it revokes.
+Ditto bounds how deep imports go, but not how many paths lead through policies that import each other. Here the whole
+resolution is bounded: ``MAX_IMPORTS_FOLLOWED`` imports (one that is reached on two paths counts twice),
+``MAX_IMPORTED_ENTRIES`` entries of other policies, and ``MAX_REFERENCED_PARTS`` rules and subjects that come by
+references. A change that goes beyond a bound is refused. If the imported policies grow later, the importing policy
+stands alone: its own entries keep their rules about ``policy:``, so that an owner can mend it, and grant nothing else.
+To leave out only some of the imports could leave out the ones that revoke.
 """
 
 from __future__ import annotations
@@ -26,154 +27,157 @@ from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
 from protocol.enforcement.enforcer import Enforcer
-from protocol.enforcement.rules import ResolvedEntry
+from protocol.enforcement.rules import Origin, ResolvedEntry
 from protocol.identifiers import PolicyId
-from protocol.json import JsonObject, JsonValue
-from protocol.pointers import text
+from protocol.json import JsonObject, JsonValue, as_object, as_strings
 from protocol.policies.entries import (
     Entry,
-    as_object,
     entries_of,
     id_of,
     imports_of,
     read_entries,
-    strings,
     transitive_of,
 )
 
 Policies: TypeAlias = "Mapping[PolicyId, JsonObject | None]"
 """Documents by id; ``None`` for a policy that does not exist."""
 
-Readable: TypeAlias = Callable[[PolicyId, str], bool]
-"""Whether an entry of another policy, by its label there, may be shown."""
+Readable: TypeAlias = Callable[[Origin], bool]
+"""Whether an entry of another policy may be shown."""
 
 MAX_DEPTH = 10
-MAX_FOLLOWED = 100
-MAX_TAKEN = 2_000
-MAX_REFERRED = 20_000
+MAX_IMPORTS_FOLLOWED = 100
+MAX_IMPORTED_ENTRIES = 2_000
+MAX_REFERENCED_PARTS = 20_000
+MAX_SOURCES = 20
+"""Policies, the nearest first, of which it is asked what the caller may read there."""
 
 
 def resolve_policy(
     document: JsonObject, policies: Policies, *, roots: Iterable[PolicyId] = ()
 ) -> tuple[ResolvedEntry, ...]:
-    """Every entry that counts for this policy. ``policies`` holds what ``policies_imported`` named."""
+    """The effective entries of a policy; ``policies`` must hold what ``policies_imported`` names."""
     return tuple(
         ResolvedEntry(
-            label=entry.label, subjects=frozenset(entry.subjects), rules=entry.rules, namespaces=entry.namespaces
+            label=entry.label,
+            origin=entry.origin,
+            subjects=frozenset(entry.subjects),
+            rules=entry.rules,
+            namespaces=entry.namespaces,
         )
-        for entry in _counting(document, policies, roots)
+        for entry in _effective_entries(document, policies, roots)
     )
 
 
-def _everything(policy_id: PolicyId, label: str) -> bool:
-    del policy_id, label
+def _any_entry(origin: Origin) -> bool:
+    del origin
     return True
 
 
 Imported: TypeAlias = "Mapping[tuple[PolicyId, str], Entry]"
-"""What a policy imports, by the policy and the label there."""
+"""Imported entries by the policy that they come from and their label there."""
 
 
-class _TooMuch(Exception):
-    """More is imported than is followed."""
+class _LimitsExceeded(Exception):
+    """The policy imports or refers to more than one of the bounds allows."""
 
 
 @dataclass(slots=True)
-class _Work:
-    """One resolution: the policies at hand, what was read of them, and how much more may be brought in."""
+class _Resolution:
+    """One resolution: the known policies, their entries as far as they were read, and what is left of each bound."""
 
     policies: Policies
-    readable: Readable = _everything
-    followed: int = MAX_FOLLOWED
-    taken: int = MAX_TAKEN
-    referred: int = MAX_REFERRED
+    readable: Readable = _any_entry
+    imports_left: int = MAX_IMPORTS_FOLLOWED
+    entries_left: int = MAX_IMPORTED_ENTRIES
+    references_left: int = MAX_REFERENCED_PARTS
     own: dict[PolicyId, dict[str, Entry]] = field(default_factory=dict)
 
-    def follow(self) -> None:
-        self.followed -= 1
+    def count_import(self) -> None:
+        self.imports_left -= 1
         self._check()
 
-    def take(self) -> None:
-        self.taken -= 1
+    def count_entry(self) -> None:
+        self.entries_left -= 1
         self._check()
 
-    def refer(self, entry: Entry) -> None:
-        self.referred -= 1 + len(entry.rules) + len(entry.subjects)
+    def count_reference(self, entry: Entry) -> None:
+        self.references_left -= 1 + len(entry.rules) + len(entry.subjects)
         self._check()
 
     def _check(self) -> None:
-        if min(self.followed, self.taken, self.referred) < 0:
-            raise _TooMuch
+        if min(self.imports_left, self.entries_left, self.references_left) < 0:
+            raise _LimitsExceeded
 
     def entries(self, document: JsonObject) -> dict[str, Entry]:
-        """The policy's own entries, read once however many ways lead to it."""
+        """The policy's own entries, read once however many imports lead to it."""
         policy_id = id_of(document)
         if policy_id not in self.own:
             self.own[policy_id] = read_entries(document)
         return self.own[policy_id]
 
 
-def is_too_much(document: JsonObject, policies: Policies) -> bool:
-    """Whether the policy brings in more than counts, as far as ``policies`` knows what it imports."""
+def exceeds_import_limits(document: JsonObject, policies: Policies) -> bool:
+    """Whether the policy goes beyond a bound of its imports or references, as far as ``policies`` knows these."""
     if not document.get("imports") and not any(value.get("references") for value in entries_of(document).values()):
         return False
     try:
-        _imported(document, policies)
-    except _TooMuch:
+        _all_entries(document, policies)
+    except _LimitsExceeded:
         return True
     return False
 
 
-def _counting(
-    document: JsonObject, policies: Policies, roots: Iterable[PolicyId], readable: Readable = _everything
+def _effective_entries(
+    document: JsonObject, policies: Policies, roots: Iterable[PolicyId], readable: Readable = _any_entry
 ) -> list[Entry]:
     try:
-        entries = _imported(document, policies, readable)
-    except _TooMuch:
-        entries = [_of_itself(entry) for entry in read_entries(document).values()]
+        entries = _all_entries(document, policies, readable)
+    except _LimitsExceeded:
+        entries = [_policy_rules_only(entry) for entry in read_entries(document).values()]
     own_id = id_of(document)
     for root in roots:
         other = policies.get(root)
         if other is not None and root != own_id:
-            implicit = (entry for entry in _implicit(other) if readable(root, entry.label))
+            implicit = (entry for entry in _implicit_entries(other) if readable(entry.origin))
             entries.extend(replace(entry, label=f"nsimported-{root}-{entry.label}") for entry in implicit)
     return entries
 
 
-def _imported(document: JsonObject, policies: Policies, readable: Readable = _everything) -> list[Entry]:
-    """The policy's own entries and all that it imports; raises ``_TooMuch``."""
-    if len(list(_reachable(document, policies))) > MAX_FOLLOWED:
-        raise _TooMuch
-    return list(_resolved(document, _Work(policies, readable), depth=0, seen=frozenset()))
+def _all_entries(document: JsonObject, policies: Policies, readable: Readable = _any_entry) -> list[Entry]:
+    """The policy's own entries and all that it imports; raises ``_LimitsExceeded``."""
+    if len(list(_reachable(document, policies))) > MAX_IMPORTS_FOLLOWED:
+        raise _LimitsExceeded
+    return list(_resolved_entries(document, _Resolution(policies, readable), depth=0, seen=frozenset()))
 
 
-def _implicit(other: JsonObject) -> list[Entry]:
-    """The implicit entries of a root policy, references to other entries of it filled in; none if these are too much.
+def _implicit_entries(other: JsonObject) -> list[Entry]:
+    """The implicit entries of a root policy with their local references resolved; none if these go beyond a bound.
 
     What the root policy imports does not count.
     """
-    work, own = _Work({}), read_entries(other)
+    resolution, own = _Resolution({}), read_entries(other)
     try:
-        entries = [_filled(entry, work, own, {}) for entry in own.values()]
-    except _TooMuch:
+        entries = [_with_references(entry, resolution, own, {}) for entry in own.values()]
+    except _LimitsExceeded:
         return []
     return [replace(entry, references=()) for entry in entries if entry.importable == "implicit"]
 
 
-def _of_itself(entry: Entry) -> Entry:
-    """What the entry says about the policy itself."""
+def _policy_rules_only(entry: Entry) -> Entry:
+    """The entry with its rules about ``policy:`` alone, references unresolved."""
     return replace(entry, rules=tuple(rule for rule in entry.rules if rule.resource_type == "policy"), references=())
 
 
-def _shown(entry: Entry) -> JsonObject:
-    """The entry as JSON; rules about the same resource are united."""
+def _entry_json(entry: Entry) -> JsonObject:
+    """The entry as JSON; the rules about one resource are merged."""
     resources: dict[str, JsonValue] = {}
     for rule in entry.rules:
-        key = f"{rule.resource_type}:{text(rule.path)}"
+        key = rule.resource
         known = as_object(resources.get(key))
         resources[key] = {
-            "grant": _united(known.get("grant"), rule.grant),
-            "revoke": _united(known.get("revoke"), rule.revoke),
+            "grant": _union(known.get("grant"), rule.grant),
+            "revoke": _union(known.get("revoke"), rule.revoke),
         }
     shown: JsonObject = {"subjects": entry.subjects, "resources": resources, "importable": entry.importable}
     if entry.namespaces:
@@ -181,24 +185,24 @@ def _shown(entry: Entry) -> JsonObject:
     return shown
 
 
-def _united(known: JsonValue, permissions: frozenset[str]) -> JsonValue:
-    return [*sorted(permissions.union(strings(known)))]
+def _union(known: JsonValue, permissions: frozenset[str]) -> JsonValue:
+    return [*sorted(permissions.union(as_strings(known)))]
 
 
-def compiled(document: JsonObject, policies: Policies, *, roots: Iterable[PolicyId] = ()) -> Enforcer:
-    """The policy ready to be asked who may do what."""
+def compile_policy(document: JsonObject, policies: Policies, *, roots: Iterable[PolicyId] = ()) -> Enforcer:
+    """The enforcer of a policy; ``policies`` must hold what ``policies_imported`` names."""
     return Enforcer(resolve_policy(document, policies, roots=roots))
 
 
 def resolved_view(
-    document: JsonObject, policies: Policies, *, roots: Iterable[PolicyId] = (), readable: Readable = _everything
+    document: JsonObject, policies: Policies, *, roots: Iterable[PolicyId] = (), readable: Readable = _any_entry
 ) -> JsonObject:
-    """The policy as it counts, everything that it imports and refers to written out (``policy-view: resolved``).
+    """The policy with its effective entries (header ``policy-view: resolved``).
 
-    Entries of others that are not ``readable`` are left out. What an own entry has by a reference is its own.
+    Imported entries that are not ``readable`` are left out. What an entry has by a reference is shown as its own.
     """
-    entries = _counting(document, policies, roots, readable)
-    return {**document, "entries": {entry.label: _shown(entry) for entry in entries}}
+    entries = _effective_entries(document, policies, roots, readable)
+    return {**document, "entries": {entry.label: _entry_json(entry) for entry in entries}}
 
 
 def policies_imported(document: JsonObject, policies: Policies) -> frozenset[PolicyId]:
@@ -206,14 +210,25 @@ def policies_imported(document: JsonObject, policies: Policies) -> frozenset[Pol
     return frozenset(policy_id for policy_id in _reachable(document, policies) if policy_id not in policies)
 
 
-def _reachable(document: JsonObject, policies: Policies) -> Iterator[PolicyId]:
-    """The policies that this one imports, and those that they are to resolve first; no more than is worth knowing.
+def sources_of(document: JsonObject, policies: Policies, *, roots: Iterable[PolicyId] = ()) -> tuple[PolicyId, ...]:
+    """The policies whose entries count for this one, as far as it is asked who may read them there."""
+    return tuple(dict.fromkeys((*roots, *_reachable(document, policies))))[:MAX_SOURCES]
 
-    The nearest come first, so that none is found only where the depth ends.
+
+def policies_named(document: JsonObject) -> frozenset[PolicyId]:
+    """The policies that the imports of a policy name."""
+    imports = imports_of(document)
+    return frozenset(imports).union(*(transitive_of(setting) for setting in imports.values()))
+
+
+def _reachable(document: JsonObject, policies: Policies) -> Iterator[PolicyId]:
+    """The policies that this one imports, directly or through ``transitiveImports``; stops beyond the bound.
+
+    The search goes breadth first, so that every policy is found on its shortest path, within the allowed depth.
     """
     waiting = deque((policy_id, setting, 1) for policy_id, setting in imports_of(document).items())
     seen: set[tuple[PolicyId, frozenset[PolicyId]]] = set()
-    while waiting and len(seen) <= MAX_FOLLOWED:
+    while waiting and len(seen) <= MAX_IMPORTS_FOLLOWED:
         policy_id, setting, depth = waiting.popleft()
         transitive = transitive_of(setting)
         if (policy_id, transitive) in seen:
@@ -225,54 +240,61 @@ def _reachable(document: JsonObject, policies: Policies) -> Iterator[PolicyId]:
             waiting.extend((key, value, depth + 1) for key, value in imports_of(other).items() if key in transitive)
 
 
-def _resolved(
+def _resolved_entries(
     document: JsonObject,
-    work: _Work,
+    resolution: _Resolution,
     *,
     depth: int,
     seen: frozenset[PolicyId],
     only: frozenset[PolicyId] | None = None,
 ) -> Iterator[Entry]:
-    """The document's own entries with references filled in, then those it imports; raises ``_TooMuch``."""
-    own = work.entries(document)
-    taken = list(_taken(document, work, depth=depth, seen=seen, only=only))
-    imported = {(policy_id, entry.label): entry for policy_id, entry in taken}
+    """The own entries with references resolved, then the imported ones; raises ``_LimitsExceeded``."""
+    own = resolution.entries(document)
+    brought = list(_imported_entries(document, resolution, depth=depth, seen=seen, only=only))
+    imported = {(policy_id, entry.label): entry for policy_id, entry in brought}
     for entry in own.values():
-        yield _filled(entry, work, own, imported)
-    for policy_id, entry in taken:
-        if depth or work.readable(policy_id, entry.label):
+        yield _with_references(entry, resolution, own, imported)
+    for policy_id, entry in brought:
+        if depth or resolution.readable(entry.origin):
             yield replace(entry, label=f"imported-{policy_id}-{entry.label}", references=())
 
 
-def _taken(
-    document: JsonObject, work: _Work, *, depth: int, seen: frozenset[PolicyId], only: frozenset[PolicyId] | None
+def _imported_entries(
+    document: JsonObject,
+    resolution: _Resolution,
+    *,
+    depth: int,
+    seen: frozenset[PolicyId],
+    only: frozenset[PolicyId] | None,
 ) -> Iterator[tuple[PolicyId, Entry]]:
-    """What the document imports, resolved where it comes from: references there are filled in there."""
+    """The imported entries with the policy that each comes from, where its references are resolved already."""
     own_id = id_of(document)
     for policy_id, setting in imports_of(document).items() if depth < MAX_DEPTH else ():
         if policy_id in seen or policy_id == own_id or (only is not None and policy_id not in only):
             continue
-        work.follow()
-        other = work.policies.get(policy_id)
+        resolution.count_import()
+        other = resolution.policies.get(policy_id)
         if other is None:
             continue
-        listed = frozenset(strings(setting.get("entries")))
-        for entry in _resolved(other, work, depth=depth + 1, seen=seen | {own_id}, only=transitive_of(setting)):
-            work.take()
+        listed = frozenset(as_strings(setting.get("entries")))
+        for entry in _resolved_entries(
+            other, resolution, depth=depth + 1, seen=seen | {own_id}, only=transitive_of(setting)
+        ):
+            resolution.count_entry()
             if _importable(entry, listed):
                 yield policy_id, entry
 
 
-def _filled(entry: Entry, work: _Work, own: Mapping[str, Entry], imported: Imported) -> Entry:
-    """The entry with the content of those it refers to; what they do not allow to be added is left out.
+def _with_references(entry: Entry, resolution: _Resolution, own: Mapping[str, Entry], imported: Imported) -> Entry:
+    """The entry with the content of its references; own parts that these do not allow as additions are left out.
 
-    Others of the same policy are taken as they are written, imported ones as they were resolved.
+    Referenced entries of the same policy are taken as they are written, imported ones as they were resolved.
     """
     templates: list[Entry] = []
     for reference in entry.references:
-        found = _referred(reference, own, imported)
+        found = _referenced(reference, own, imported)
         if found is not None:
-            work.refer(found)
+            resolution.count_reference(found)
             templates.append(found)
     if not templates:
         return entry
@@ -294,7 +316,7 @@ def _filled(entry: Entry, work: _Work, own: Mapping[str, Entry], imported: Impor
     )
 
 
-def _referred(reference: JsonObject, own: Mapping[str, Entry], imported: Imported) -> Entry | None:
+def _referenced(reference: JsonObject, own: Mapping[str, Entry], imported: Imported) -> Entry | None:
     label, source = str(reference.get("entry")), reference.get("import")
     if source is not None:
         return imported.get((PolicyId(str(source)), label))

@@ -1,11 +1,10 @@
-"""Whether a policy may be as a change would leave it: owned by somebody, references that lead somewhere, not too large.
+"""Checks of a policy as a whole after a change: it has an owner, its references lead somewhere, it is not too large.
 
 Source: Ditto documentation, page *basic-policy*.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -24,21 +23,27 @@ from protocol.errors import (
     PolicyTooLarge,
 )
 from protocol.identifiers import PolicyId
-from protocol.json import JsonObject, JsonValue
+from protocol.json import JsonObject, JsonValue, as_list, as_object
 from protocol.pointers import Pointer
+from protocol.policies.entries import entries_of, imports_of
 from protocol.policies.ownership import is_owned
-from protocol.policies.resolve import MAX_FOLLOWED, MAX_REFERRED, MAX_TAKEN, is_too_much
+from protocol.policies.resolve import (
+    MAX_IMPORTED_ENTRIES,
+    MAX_IMPORTS_FOLLOWED,
+    MAX_REFERENCED_PARTS,
+    exceeds_import_limits,
+)
 from protocol.policies.state import PolicyState
 from protocol.policies.values import MAX_IMPORTS, check_label, check_resource_key, check_subject_id
 
-REFERRED: Final = "Refer to another entry of this policy that is importable."
-NOT_TO_BE_TAKEN: Final = (
+REFERENCE_HINT: Final = "Refer to another entry of this policy that is importable."
+IMPORT_HINT: Final = (
     "Check the id. Of another policy you can import, or refer to, only the entries that your subject may READ there."
 )
-"""Said alike of a policy that is missing and of one that may not be read."""
+"""The same hint for a policy that is missing and one that may not be read, so that it does not tell which."""
 
 
-def check_form(path: Pointer) -> None:
+def check_path_keys(path: Pointer) -> None:
     """Check the keys of a path that is about to be written: labels, subject ids, resource keys, policy ids."""
     if path[:1] == ("imports",) and len(path) > 1:
         PolicyId.parse(path[1])
@@ -65,12 +70,12 @@ class _Change:
 
 
 def check_change(after: JsonValue, *, path: Pointer, of_entry: bool, context: Context, before: JsonObject) -> None:
-    """Raise what forbids the policy ``after`` a change at ``path`` of the policy ``before``; nothing if it may be."""
+    """Raise the ``DittoError`` that forbids a change at ``path`` from the policy ``before`` to the policy ``after``."""
     policy = after if isinstance(after, dict) else {}
     change = _Change(before=before, after=policy, path=path, context=context)
     _check_imports(change)
     _check_references(change)
-    _check_amount(change)
+    _check_import_limits(change)
     limits = context.limits
     if limits.prevents_lockout and not policy.get("imports") and not is_owned(policy):
         raise (
@@ -84,57 +89,58 @@ def check_change(after: JsonValue, *, path: Pointer, of_entry: bool, context: Co
 
 
 def _check_imports(change: _Change) -> None:
-    imports, known = dict(_members(change.after.get("imports"))), dict(_members(change.before.get("imports")))
+    imports, known = imports_of(change.after), imports_of(change.before)
     if len(imports) > MAX_IMPORTS:
         raise PolicyImportsTooLarge(len(imports), MAX_IMPORTS)
     for imported, setting in imports.items():
         if imported == change.policy_id:
             raise PolicyImportInvalid(f"The policy {imported!r} cannot import itself.", "Take it out of the imports.")
         if known.get(imported) != setting:
-            if change.policy_id in _items(setting.get("transitiveImports")):
+            if change.policy_id in as_list(setting.get("transitiveImports")):
                 raise PolicyImportInvalid(
                     f"The policy {change.policy_id!r} cannot import itself through {imported!r}.",
                     "Take it out of the transitive imports.",
                 )
-            _check_readable(PolicyId(imported), setting, change.context)
+            _check_readable(imported, setting, change.context)
 
 
-def _check_amount(change: _Change) -> None:
-    """What is too much already, because others have grown, may be changed nevertheless."""
+def _check_import_limits(change: _Change) -> None:
+    """A policy that was over a bound before, because an imported one has grown, may still be changed."""
     known = documents(change.context.policies)
-    if is_too_much(change.after, known) and not is_too_much(change.before, known):
+    if exceeds_import_limits(change.after, known) and not exceeds_import_limits(change.before, known):
         raise PolicyImportInvalid(
-            f"The policy brings in more than {MAX_FOLLOWED} imports, {MAX_TAKEN} entries of other policies,"
-            f" or {MAX_REFERRED} rules and subjects by references.",
+            f"The policy brings in more than {MAX_IMPORTS_FOLLOWED} imports,"
+            f" {MAX_IMPORTED_ENTRIES} entries of other policies,"
+            f" or {MAX_REFERENCED_PARTS} rules and subjects by references.",
             "Import fewer policies, name fewer transitive imports, or use fewer references.",
         )
 
 
 def _check_readable(imported: PolicyId, setting: JsonObject, context: Context) -> None:
-    """Who imports must be allowed to read what is taken; otherwise the policy looks as if it were not there."""
+    """The caller must be allowed to READ the imported entries; otherwise the policy counts as missing."""
     state = context.policy(imported)
     if state is None:
-        raise PolicyNotFound(imported, description=NOT_TO_BE_TAKEN)
-    for label, entry in _members(state.document.get("entries")):
-        if _is_taken(label, entry, setting):
-            _check_taken(state, label, context)
+        raise PolicyNotFound(imported, description=IMPORT_HINT)
+    for label, entry in entries_of(state.document).items():
+        if _is_imported(label, entry, setting):
+            _check_entry_readable(state, label, context)
 
 
-def _check_taken(state: PolicyState, label: str, context: Context) -> None:
+def _check_entry_readable(state: PolicyState, label: str, context: Context) -> None:
     if not context.enforcer_of(state).tree(context.subjects, "READ", "policy").unrestricted(("entries", label)):
-        raise PolicyNotFound(state.policy_id, description=NOT_TO_BE_TAKEN)
+        raise PolicyNotFound(state.policy_id, description=IMPORT_HINT)
 
 
-def _is_taken(label: str, entry: JsonObject, setting: JsonObject) -> bool:
+def _is_imported(label: str, entry: JsonObject, setting: JsonObject) -> bool:
     reach = entry.get("importable", "implicit")
-    return reach == "implicit" or (reach == "explicit" and label in _items(setting.get("entries")))
+    return reach == "implicit" or (reach == "explicit" and label in as_list(setting.get("entries")))
 
 
 def _check_references(change: _Change) -> None:
-    known = dict(_members(change.before.get("entries")))
-    for label, entry in _members(change.after.get("entries")):
-        known_here = _items(known.get(label, {}).get("references"))
-        for reference in _objects(entry.get("references")):
+    known = entries_of(change.before)
+    for label, entry in entries_of(change.after).items():
+        known_here = as_list(known.get(label, {}).get("references"))
+        for reference in map(as_object, as_list(entry.get("references"))):
             if "import" in reference:
                 _check_imported_reference(change, label, reference, is_new=reference not in known_here)
             else:
@@ -142,29 +148,33 @@ def _check_references(change: _Change) -> None:
 
 
 def _check_local_reference(change: _Change, label: str, target: str) -> None:
-    """What takes a target away is a conflict; everything else that refers to what cannot be referred to is invalid."""
-    entries = dict(_members(change.after.get("entries")))
+    """A change that makes an existing target unusable is a conflict (409); a reference that never worked is invalid."""
+    entries = entries_of(change.after)
     if target == label:
-        raise PolicyEntryInvalid(f"The entry {label!r} cannot refer to itself.", REFERRED)
+        raise PolicyEntryInvalid(f"The entry {label!r} cannot refer to itself.", REFERENCE_HINT)
     if target not in entries:
         if change.path == ("entries", target):
             raise PolicyEntryReferenceConflict(change.policy_id, target, label)
-        raise PolicyEntryInvalid(f"The entry {label!r} refers to {target!r}, but there is no such entry.", REFERRED)
+        raise PolicyEntryInvalid(
+            f"The entry {label!r} refers to {target!r}, but there is no such entry.", REFERENCE_HINT
+        )
     if entries[target].get("importable") == "never":
         if change.path == ("entries", target, "importable"):
             raise PolicyEntryReferenceConflict(change.policy_id, target, label)
-        raise PolicyEntryInvalid(f"The entry {label!r} refers to {target!r}, which is 'never' importable.", REFERRED)
+        raise PolicyEntryInvalid(
+            f"The entry {label!r} refers to {target!r}, which is 'never' importable.", REFERENCE_HINT
+        )
 
 
 def _check_imported_reference(change: _Change, label: str, reference: JsonObject, *, is_new: bool) -> None:
-    """A reference into an import must lead to an entry that the import takes, as far as this change can break it.
+    """A reference into an import must lead to an imported entry; only what this change can have broken is checked.
 
-    Who makes a new one must be allowed to read where it leads. The context knows the imported policy if the change is
+    Who adds a reference must be allowed to READ its target. The context knows the imported policy only if the change is
     about the import or about references to it.
     """
     imported, target = PolicyId(str(reference["import"])), str(reference.get("entry"))
-    setting = dict(_members(change.after.get("imports"))).get(imported)
-    known = dict(_members(change.before.get("imports"))).get(imported)
+    setting = imports_of(change.after).get(imported)
+    known = imports_of(change.before).get(imported)
     if setting is None:
         raise _conflict(change, imported, label) or PolicyImportInvalid(
             f"The entry {label!r} refers to an entry of {imported!r}, which is not imported.",
@@ -173,17 +183,17 @@ def _check_imported_reference(change: _Change, label: str, reference: JsonObject
     state = change.context.policy(imported)
     if state is None:
         if is_new:
-            raise PolicyNotFound(imported, description=NOT_TO_BE_TAKEN)
+            raise PolicyNotFound(imported, description=IMPORT_HINT)
         return
     if is_new:
-        _check_taken(state, target, change.context)
-    entry = dict(_members(state.document.get("entries"))).get(target)
-    if entry is not None and _is_taken(target, entry, setting):
+        _check_entry_readable(state, target, change.context)
+    entry = entries_of(state.document).get(target)
+    if entry is not None and _is_imported(target, entry, setting):
         return
-    if entry is not None and known is not None and _is_taken(target, entry, known):
-        raise _conflict(change, imported, label) or _untaken(label, imported, target)
+    if entry is not None and known is not None and _is_imported(target, entry, known):
+        raise _conflict(change, imported, label) or _not_imported(label, imported, target)
     if known != setting or is_new:
-        raise _untaken(label, imported, target)
+        raise _not_imported(label, imported, target)
 
 
 def _conflict(change: _Change, imported: PolicyId, label: str) -> DittoError | None:
@@ -193,21 +203,8 @@ def _conflict(change: _Change, imported: PolicyId, label: str) -> DittoError | N
     return PolicyImportReferenceConflict(change.policy_id, imported, label)
 
 
-def _untaken(label: str, imported: PolicyId, target: str) -> DittoError:
+def _not_imported(label: str, imported: PolicyId, target: str) -> DittoError:
     return PolicyImportInvalid(
         f"The entry {label!r} refers to {target!r} of {imported!r}, where no such entry is imported.",
         "Refer to an entry that is there; an explicit one must be among the 'entries' of the import.",
     )
-
-
-def _objects(value: JsonValue) -> list[JsonObject]:
-    return [item for item in _items(value) if isinstance(item, dict)]
-
-
-def _items(value: JsonValue) -> list[JsonValue]:
-    return value if isinstance(value, list) else []
-
-
-def _members(value: JsonValue | None) -> Iterator[tuple[str, JsonObject]]:
-    if isinstance(value, dict):
-        yield from ((key, member) for key, member in value.items() if isinstance(member, dict))

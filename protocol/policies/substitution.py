@@ -1,7 +1,7 @@
-"""The one who writes a policy, named without being known: ``{{ request:subjectId }}`` as a subject id.
+"""The placeholder ``{{ request:subjectId }}`` in subject ids: the caller who writes the policy.
 
-It stands for the first authenticated subject of the caller and is put in before anything is judged or stored, so that a
-revoke on one's own subject cannot be gone around. Source: Ditto documentation, page *basic-placeholders*.
+It stands for the caller's default subject and is replaced before anything is authorized or stored, so that it cannot be
+used to get around a revoke on the caller's own subject. Source: Ditto documentation, page *basic-placeholders*.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from protocol.signals import Command
 
 _EXPRESSION: Final = re.compile(r"\{\{([^{}]*)\}\}|\$\{([^{}]*)\}")
 _NAMES: Final = frozenset({"request:subjectId", "request.subjectId"})
-"""The placeholder, and its name of old, which Ditto takes in either pair of braces."""
+"""The placeholder and its deprecated spelling; Ditto accepts both in either kind of braces."""
 
 
-def substituted(subject_id: str, caller: str) -> str:
-    """The subject id with the caller put in; ``PlaceholderNotResolvable`` for any other placeholder."""
+def substitute_caller(subject_id: str, caller: str) -> str:
+    """The subject id with the caller in place of the placeholder; ``PlaceholderNotResolvable`` for any other one."""
     if "{" not in subject_id:
         return subject_id
 
@@ -32,10 +32,10 @@ def substituted(subject_id: str, caller: str) -> str:
     return _EXPRESSION.sub(value, subject_id)
 
 
-def addressed(command: Command, caller: str) -> Command:
-    """The command on a policy with the caller put into the path of a subject that is written."""
+def substitute_caller_in_path(command: Command, caller: str) -> Command:
+    """The command with the placeholder replaced in its path, if it writes a single subject."""
     path = command.path
     if command.verb != "modify" or len(path) != 4 or path[2] != "subjects":
         return command
-    subject_id = substituted(path[3], caller)
+    subject_id = substitute_caller(path[3], caller)
     return command if subject_id == path[3] else replace(command, path=(*path[:3], subject_id))

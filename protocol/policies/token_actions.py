@@ -1,9 +1,9 @@
-"""Lending a right to a token: an integration gets the rights of an entry for as long as the token lives that asked.
+"""Token actions: an integration gets the permissions of an entry for as long as the user's token is valid.
 
-A service that lets its users connect something for them has the user's token. With it, it activates the integration:
-the entries that the user is in, and allows this to, get a subject made of the token, which ends with the token. To
-activate again with a younger token extends it. Who may is asked here and not before, since an action on the whole
-policy takes just the entries that allow it. Source: Ditto documentation, page *basic-policy*, section on actions.
+A service that holds a user's token activates the integration with it: each entry that contains the user and grants the
+action gets a subject made from the token, which expires with the token. To activate again with a newer token extends
+it. The action is authorized here and not in ``enforce``, since on a whole policy it applies to just the entries that
+grant it. Source: Ditto documentation, page *basic-policy*, section on actions.
 """
 
 from __future__ import annotations
@@ -21,10 +21,11 @@ from protocol.errors import (
     PolicyNotFound,
     UnknownPath,
 )
-from protocol.json import JsonObject, JsonValue, Missing
+from protocol.json import JsonObject, JsonValue, Missing, as_list, as_object
 from protocol.placeholders import claim_values, expand
 from protocol.pointers import Pointer, assign, resolve, text
-from protocol.policies.expiry import announcement, expiry, printed
+from protocol.policies.entries import entries_of
+from protocol.policies.expiry import read_announcement, read_expiry
 from protocol.policies.soundness import check_change
 from protocol.policies.state import PolicyState
 from protocol.policies.values import check_subject_id
@@ -37,21 +38,21 @@ EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def decide_token_action(command: Command, policy: PolicyState | None, context: Context) -> Decision:
-    """The subjects that come or go, one event each; possibly none.
+    """One event for each subject that is added, extended or removed; possibly none.
 
-    The path is that of the action: below an entry, or of the whole policy. ``PolicyActionFailed`` without a token
-    (400), without EXECUTE (403), or where no entry is fit (404); ``PlaceholderUnresolved`` (400) where the token lacks
-    what the subject's name is made of.
+    The command's path is that of the action, below an entry or below the policy. Raises ``PolicyActionFailed`` without
+    a token (400), without EXECUTE (403) or if no entry applies (404), and ``PlaceholderUnresolved`` (400) if the token
+    lacks a claim that the subject id is made of.
     """
     label, action = _action(command.path)
     if context.claims is None:
         raise PolicyActionFailed(action, "it needs a token", status=400)
     if policy is None or policy.deleted:
         raise PolicyNotFound(command.entity_id)
-    entries = _fitting(policy, label, action, context)
+    entries = _applicable_entries(policy, label, action, context)
     named = [(each, subject_id) for each in entries for subject_id in _subject_ids(each, command, context)]
     if action == ACTIVATE:
-        events = tuple(_activated(named, policy, _subject(command, context), context))
+        events = tuple(_activation_events(named, policy, _subject(command, context), context))
     else:
         paths = [_path(each, subject_id) for each, subject_id in named]
         events = tuple(
@@ -72,9 +73,9 @@ def _action(path: Pointer) -> tuple[str | None, str]:
             raise UnknownPath(text(path))
 
 
-def _fitting(policy: PolicyState, label: str | None, action: str, context: Context) -> list[str]:
+def _applicable_entries(policy: PolicyState, label: str | None, action: str, context: Context) -> list[str]:
     """The labels of the entries that the action applies to."""
-    entries = {key: entry for key, entry in _object(policy.document.get("entries")).items() if isinstance(entry, dict)}
+    entries = entries_of(policy.document)
     allowed = context.enforcer_of(policy).tree(context.subjects, "EXECUTE", "policy")
     asked = list(entries) if label is None else [label]
     permitted = [each for each in asked if allowed.unrestricted(("entries", each, "actions", action))]
@@ -84,8 +85,8 @@ def _fitting(policy: PolicyState, label: str | None, action: str, context: Conte
         each
         for each in permitted
         if each in entries
-        and not context.token_subjects.isdisjoint(_object(entries[each].get("subjects")))
-        and (action == DEACTIVATE or _grants_reading(entries[each]))
+        and not context.token_subjects.isdisjoint(as_object(entries[each].get("subjects")))
+        and (action == DEACTIVATE or _grants_thing_read(entries[each]))
     ]
     if not fitting:
         failed = PolicyActionFailed(action, "no entry that holds your subject fits", status=404)
@@ -93,10 +94,12 @@ def _fitting(policy: PolicyState, label: str | None, action: str, context: Conte
     return fitting
 
 
-def _grants_reading(entry: JsonObject) -> bool:
+def _grants_thing_read(entry: JsonObject) -> bool:
     return any(
-        key.startswith("thing:") and "READ" in _list(rights.get("grant")) and "READ" not in _list(rights.get("revoke"))
-        for key, rights in _object(entry.get("resources")).items()
+        key.startswith("thing:")
+        and "READ" in as_list(rights.get("grant"))
+        and "READ" not in as_list(rights.get("revoke"))
+        for key, rights in as_object(entry.get("resources")).items()
         if isinstance(rights, dict)
     )
 
@@ -115,30 +118,29 @@ def _subject_ids(label: str, command: Command, context: Context) -> tuple[str, .
 
 
 def _subject(command: Command, context: Context) -> JsonObject:
-    """What is known of the new subjects: where they come from, when they end, how that is to be announced."""
+    """The value of the new subjects: their origin, their expiry, and the announcement that the body asks for."""
     body = {} if isinstance(command.value, Missing) else command.value
     if not isinstance(body, dict):
         raise JsonFormatInvalid("the request body", "an object, or none")
     granularity = context.limits.granularity
-    ends = _end_of_token(context)
+    expires = _token_expiry(context)
     subject: JsonObject = {
         "type": f"{ACTIVATE} at {iso(context.now)}",
-        "expiry": printed(expiry(iso(ends), now=context.now, granularity=granularity.expiry)),
+        "expiry": iso(read_expiry(iso(expires), now=context.now, granularity=granularity.expiry)),
     }
     if body.get("announcement") is not None:
-        _, subject["announcement"] = announcement(body["announcement"], granularity=granularity.announcement)
+        _, subject["announcement"] = read_announcement(body["announcement"], granularity=granularity.announcement)
     return subject
 
 
-def _end_of_token(context: Context) -> datetime:
-    seconds = {} if context.claims is None else context.claims
-    ends = seconds.get("exp")
-    if isinstance(ends, bool) or not isinstance(ends, (int, float)):
+def _token_expiry(context: Context) -> datetime:
+    seconds = None if context.claims is None else context.claims.get("exp")
+    if isinstance(seconds, bool) or not isinstance(seconds, (int, float)):
         raise PlaceholderUnresolved("{{ jwt:exp }}")
-    return EPOCH + timedelta(seconds=ends)
+    return EPOCH + timedelta(seconds=seconds)
 
 
-def _activated(
+def _activation_events(
     named: list[tuple[str, str]], policy: PolicyState, subject: JsonObject, context: Context
 ) -> Iterator[Event]:
     after: JsonValue = policy.document
@@ -152,11 +154,3 @@ def _activated(
 
 def _path(label: str, subject_id: str) -> Pointer:
     return ("entries", label, "subjects", subject_id)
-
-
-def _object(value: JsonValue) -> JsonObject:
-    return value if isinstance(value, dict) else {}
-
-
-def _list(value: JsonValue) -> list[JsonValue]:
-    return value if isinstance(value, list) else []

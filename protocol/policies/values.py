@@ -24,13 +24,14 @@ from protocol.errors import (
 )
 from protocol.identifiers import PolicyId
 from protocol.json import JsonObject, JsonValue
-from protocol.pointers import ROOT, Pointer, check_key, parse, parse_policy_path, text
-from protocol.policies.expiry import Granularity, announcement, expiry, printed
-from protocol.policies.substitution import substituted
+from protocol.pointers import ROOT, Pointer, check_key, parse, parse_policy_path, resource_key, text
+from protocol.policies.entries import ADDITIONS
+from protocol.policies.expiry import Granularity, read_announcement, read_expiry
+from protocol.policies.substitution import substitute_caller
+from protocol.wire.timestamps import iso
 
 PERMISSIONS: Final = ("READ", "WRITE", "EXECUTE")
 IMPORTABLE: Final = ("implicit", "explicit", "never")
-ADDITIONS: Final = ("subjects", "resources", "namespaces")
 MAX_IMPORTS: Final = 10
 POLICY_MEMBERS: Final = ("policyId", "imports", "entries")
 LABEL_FORM: Final = "Labels have 1 to 256 characters, no '/' and none of U+0000 to U+001F and U+007F to U+00FF."
@@ -113,7 +114,9 @@ def read_entry(value: JsonValue, reading: Reading) -> JsonValue:
 def read_subjects(value: JsonValue, reading: Reading) -> JsonValue:
     """Subjects by id, where a placeholder may stand for the caller."""
     return {
-        check_subject_id(substituted(subject_id, reading.caller)): read_subject(subject, reading.below(subject_id))
+        check_subject_id(substitute_caller(subject_id, reading.caller)): read_subject(
+            subject, reading.below(subject_id)
+        )
         for subject_id, subject in _object(value, reading).items()
     }
 
@@ -127,10 +130,11 @@ def read_subject(value: JsonValue, reading: Reading) -> JsonValue:
         raise JsonFormatInvalid(reading.below("type").where, "a JSON string that is not empty")
     stored: JsonObject = {"type": subject["type"]}
     if subject.get("expiry") is not None:
-        ends = expiry(subject["expiry"], now=reading.now, granularity=reading.granularity.expiry)
-        stored["expiry"] = printed(ends)
+        ends = read_expiry(subject["expiry"], now=reading.now, granularity=reading.granularity.expiry)
+        stored["expiry"] = iso(ends)
     if subject.get("announcement") is not None:
-        _, stored["announcement"] = announcement(subject["announcement"], granularity=reading.granularity.announcement)
+        granularity = reading.granularity.announcement
+        _, stored["announcement"] = read_announcement(subject["announcement"], granularity=granularity)
     return stored
 
 
@@ -260,7 +264,8 @@ def check_subject_id(subject_id: str) -> str:
 def check_resource_key(key: str) -> str:
     """A resource key as it is stored: a type, a colon and a JSON pointer. Raises ``PolicyEntryInvalid``.
 
-    The pointer may lack its first slash or have one too many at its end, as in Ditto. Other types mean nothing.
+    The pointer may lack its first slash or have one too many at its end, and a ``~`` need not be escaped, as in Ditto.
+    Other types mean nothing.
     """
     found = _RESOURCE_KEY.fullmatch(key)
     if found is None:
@@ -270,9 +275,7 @@ def check_resource_key(key: str) -> str:
         )
     pointer = "/" + found[2].removeprefix("/")
     (parse_policy_path if found[1] == "policy" else parse)(pointer)
-    if pointer != "/" and not pointer.endswith(":/"):  # behind a colon it is the path of a resource, in a policy
-        pointer = pointer.removesuffix("/")
-    return f"{found[1]}:{pointer}"
+    return resource_key(f"{found[1]}:{pointer}")
 
 
 def _permissions(value: JsonValue, member: str, reading: Reading) -> list[JsonValue]:

@@ -35,7 +35,7 @@ from protocol.errors import (
 from protocol.identifiers import EntityId, PolicyId, ThingId
 from protocol.json import JsonObject, JsonValue, dump
 from protocol.pointers import ROOT, Pointer, parse, resolve, text
-from protocol.policies.decide import administers, policies_mentioned, reading, unborn
+from protocol.policies.decide import administers, policies_mentioned, provisional_state, reading
 from protocol.policies.ownership import is_owned
 from protocol.policies.soundness import check_change
 from protocol.policies.state import default_policy
@@ -112,7 +112,7 @@ def created_thing(command: Command, body: JsonObject, context: Context) -> tuple
 
 def _check_writable(thing_id: ThingId, policy_id: PolicyId, new: JsonObject | None, context: Context) -> None:
     """Whoever creates a thing must have WRITE on all of it, whichever policy governs it."""
-    enforcer = context.enforcer(policy_id) if new is None else context.enforcer_of(unborn(new, context))
+    enforcer = context.enforcer(policy_id) if new is None else context.enforcer_of(provisional_state(new, context))
     if enforcer is None or not enforcer.thing_tree(context.subjects, "WRITE", thing_id).unrestricted(ROOT):
         raise ThingNotModifiable(thing_id)
 

@@ -188,7 +188,7 @@ def from_response(command: Command, response: Response) -> Envelope:
         headers["content-type"] = JSON_TYPE
     return Envelope(
         topic=_command_topic(response.entity_id, response.verb),
-        path=pointers.text(response.path),
+        path=_text(response.entity_id, response.path),
         headers=headers,
         value=response.value,
         status=response.status,
@@ -257,6 +257,10 @@ def _names_an_entity(topic: Topic) -> bool:
     except (PolicyIdInvalid, ThingIdInvalid):
         return False
     return True
+
+
+def _text(entity_id: EntityId, path: pointers.Pointer) -> str:
+    return pointers.policy_text(path) if isinstance(entity_id, PolicyId) else pointers.text(path)
 
 
 def _command_topic(entity_id: EntityId, verb: Verb) -> Topic:

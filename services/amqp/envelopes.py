@@ -12,7 +12,7 @@ from protocol.acknowledgements import Outcome
 from protocol.errors import DittoError
 from protocol.json import JsonValue
 from protocol.signals import Action, CheckPermissions, Command, Incoming, Response, RetrieveThings
-from protocol.stored import published_headers
+from protocol.stored import published_headers, published_path
 from protocol.streams import entity_of
 from protocol.wire.acks import outcomes_envelope
 from protocol.wire.codec import event_envelope, from_checks, from_error, from_response, from_things, to_signal
@@ -113,6 +113,5 @@ def envelope_of(event: RecordedEvent) -> bytes:
     """The envelope of an event of a thing or a policy, from the bytes of the log without reading them."""
     action = _ACTIONS[event.type]
     entity_id = entity_of(event.stream)
-    return event_envelope(
-        entity_id, action, event.path, event.value, published_headers(event.headers), event.revision, event.recorded_at
-    )
+    path, headers = published_path(entity_id, event.path), published_headers(event.headers)
+    return event_envelope(entity_id, action, path, event.value, headers, event.revision, event.recorded_at)

@@ -380,4 +380,4 @@ def _ditto(error: BaseException) -> DittoError:
     if isinstance(error, StoreUnavailable):
         return GatewayServiceUnavailable(str(error))
     log.error("command_failed", exc_info=error)
-    return InternalError(f"The command failed: {error!r}")
+    return InternalError("The command could not be executed.")

@@ -14,7 +14,7 @@ from eventstore.events import StreamName
 from projections.deadlines import DeadlinesReader
 from protocol.announcements.evolve import Watching
 from protocol.announcements.records import Acknowledged, Record, correlation_of
-from protocol.announcements.watch import Watch, calls_again
+from protocol.announcements.watch import Watch, requests_redelivery
 from protocol.enforcement.auth import AuthContext
 from protocol.errors import GatewayServiceUnavailable
 from protocol.identifiers import PolicyId
@@ -102,7 +102,7 @@ def _records(watched: Mapping[StreamName, Watching], answer: _Answer) -> list[Re
     watch = None if watching is None else _meant(watching, acknowledgement.correlation_id)
     if watch is None:
         return []
-    settled = {ack.label for ack in watch.acks if not calls_again(ack.status)}
+    settled = {ack.label for ack in watch.acks if not requests_redelivery(ack.status)}
     return [
         Acknowledged(
             watch_id=watch.watch_id,
@@ -113,7 +113,7 @@ def _records(watched: Mapping[StreamName, Watching], answer: _Answer) -> list[Re
             by=answer.auth.default_subject,
         )
         for label, status in acknowledgement.statuses.items()
-        if label in watch.asked.ack_labels and label not in settled
+        if label in watch.announcement.ack_labels and label not in settled
     ]
 
 

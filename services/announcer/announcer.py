@@ -22,7 +22,7 @@ import structlog
 from eventstore.errors import StoreError
 from eventstore.events import StreamName
 from projections.deadlines import Claims, DeadlinesReader, Release, Waking
-from protocol.announcements.decide import Moment, Publish, Remove, Rules, Step
+from protocol.announcements.decide import Broker, Moment, Publish, Remove, Rules, Step
 from protocol.announcements.records import Failed, Published, Record
 from protocol.announcements.watch import Watch
 from protocol.enforcement.auth import AuthContext
@@ -133,13 +133,20 @@ class Announcer:
         rest = Release(rest=self._pace.rest)
         round_ = Round(watched={}, releases=dict.fromkeys(claimed, rest), until=began + self._claims.seconds)
         try:
-            round_.watched = await self._reader.load(claimed)
-            self._share.saw(list(round_.watched.values()))
-            while await self._pass(round_):
+            await self._begin(round_)
+            while await self._pass(round_) and time.monotonic() < round_.until:
                 pass
         finally:
             await self._claims.release(round_.releases)
         return len(claimed)
+
+    async def _begin(self, round_: Round) -> None:
+        """Load what is claimed; whatever is more than can be done soon is given back, before it waits for its turn."""
+        round_.watched = await self._reader.load(round_.releases)
+        surplus = self._share.surplus(round_.watched)
+        if surplus:
+            await self._claims.release(dict.fromkeys(surplus, Release()))
+            round_.give_up(surplus)
 
     async def _pass(self, round_: Round) -> bool:
         moment = Moment(
@@ -151,7 +158,7 @@ class Announcer:
         done |= await self._remove(round_, steps)
         return done
 
-    def _broker(self) -> str:
+    def _broker(self) -> Broker:
         silence = self._publisher.silence()
         return "up" if not silence else "lost" if silence > self._pace.lost else "down"
 

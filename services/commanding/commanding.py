@@ -28,7 +28,7 @@ from services.commanding.ledger import Ledger
 from services.commanding.limits import CommandingLimits
 from services.commanding.loading import States
 from services.commanding.pending import Pending
-from services.commanding.reading import Gathering, gathering, together
+from services.commanding.reading import Gathering, combined_response, gathering
 from services.commanding.rules import stream_name
 from services.commanding.sharing import SharedEntries
 from services.commanding.states import StateCache
@@ -195,7 +195,7 @@ class Commanding:
         elif is_historical(signal):
             self._enter(pending, changing=False)
             self._lanes.past.put(pending)
-        elif answers := self._lanes.reader.at_once((pending,)):
+        elif answers := self._lanes.reader.from_memory((pending,)):
             self._ledger.answer(pending, answers[0])
         else:
             self._enter(pending, changing=False)
@@ -203,12 +203,12 @@ class Commanding:
         return pending
 
     def _gather(self, request: Gathering) -> Pending:
-        answers = self._lanes.reader.at_once(request.parts)
+        answers = self._lanes.reader.from_memory(request.parts)
         if answers is None:
             self._enter(request.whole, changing=False)
             self._lanes.reads.put(request)
         else:
-            self._ledger.answer(request.whole, together(request.signal, answers))
+            self._ledger.answer(request.whole, combined_response(request.signal, answers))
         return request.whole
 
     def _check(self, request: Checking) -> Pending:

@@ -12,7 +12,7 @@ from protocol.entities import EntityState, evolve_entity, respond
 from protocol.identifiers import PolicyId
 from protocol.json import MISSING
 from protocol.signals import Event, Response
-from services.commanding.deciding import considered, guarded, unchanged
+from services.commanding.deciding import enforce_and_decide, result_or_error, unchanged
 from services.commanding.pending import Answer, Pending
 from services.commanding.records import ETAG, commit_of
 from services.commanding.remembered import CommandKey
@@ -113,7 +113,7 @@ class Draft:
         first: Effect | None,
     ) -> None:
         """``first`` has the same command id and another caller: who may not do this must not hear that it was done."""
-        found = guarded(pending.command.entity_id, self._outcome, pending, seen, context)
+        found = result_or_error(pending.command.entity_id, self._outcome, pending, seen, context)
         if not isinstance(found, Effect):
             built = not self._drafted.isdisjoint(seen)
             (self.held if built else self.verdicts).append(Verdict(pending, found, seen))
@@ -125,7 +125,7 @@ class Draft:
     def _outcome(
         self, pending: Pending, seen: dict[StreamName, EntityState | None], context: Context
     ) -> Effect | Answer:
-        decision, shown = considered(pending.command, seen[pending.stream], context)
+        decision, shown = enforce_and_decide(pending.command, seen[pending.stream], context)
         return self._effect(pending, decision, seen) if decision.events else unchanged(decision, shown)
 
     def _effect(self, pending: Pending, decision: Decision, seen: dict[StreamName, EntityState | None]) -> Effect:

@@ -6,7 +6,7 @@ from collections import OrderedDict
 from dataclasses import dataclass
 from typing import TypeVar
 
-from protocol.context import States, compiled_policy
+from protocol.context import States, enforcer_of_state
 from protocol.enforcement.enforcer import Enforcer
 from protocol.identifiers import PolicyId
 from protocol.json import JsonValue
@@ -51,7 +51,7 @@ class Enforcers:
         kept = self._simple.get(id(entries))
         if kept is not None and kept[0] is entries:
             return kept[1]
-        enforcer = compiled_policy(policy, policies, ())
+        enforcer = enforcer_of_state(policy, policies, ())
         if policy.revision:
             self._put(self._simple, id(entries), (entries, enforcer))
         return enforcer
@@ -60,7 +60,7 @@ class Enforcers:
         kept = self._composed.get(policy.policy_id)
         if kept is not None and kept.policy is policy and kept.roots == roots and _same(kept, policies):
             return kept.enforcer
-        enforcer = compiled_policy(policy, policies, roots)
+        enforcer = enforcer_of_state(policy, policies, roots)
         if policy.revision:
             made = _Composed(policy, roots, tuple(policies.items()), enforcer)
             self._put(self._composed, policy.policy_id, made)

@@ -1,11 +1,11 @@
-"""How an entity was: its state after an earlier revision, or at an earlier time.
+"""How an entity was: its state after an earlier revision, or at an earlier time; a policy also resolved as it was then.
 
 Source: Ditto documentation, page *basic-history*. Who may see it is decided on how things are now.
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Final
@@ -13,26 +13,29 @@ from typing import Final
 from eventstore.errors import StoreUnavailable
 from eventstore.events import RecordedEvent, StreamName
 from eventstore.store import EventStore
-from projections.events import follow
 from protocol.context import Context, Limits
+from protocol.enforcement.auth import AuthContext
 from protocol.enforcement.enforce import enforce_history
+from protocol.enforcement.sources import Sources
 from protocol.entities import EntityState, respond
 from protocol.errors import DittoError, HeaderInvalid, PolicyHistoryNotFound, ThingHistoryNotFound
 from protocol.identifiers import PolicyId
 from protocol.json import JsonValue, parse
+from protocol.policies.resolve import resolved_view, sources_of
+from protocol.policies.state import PolicyState
 from protocol.signals import Command
 from protocol.stored import headers_of_part, published_headers
 from services.commanding.errors import StoreDown
 from services.commanding.ledger import Ledger
 from services.commanding.loading import States
 from services.commanding.pending import Answer, Pending
-from services.commanding.rules import decided
+from services.commanding.replaying import Moment, imported_then, replayed
+from services.commanding.rules import decide_command
 from services.commanding.surroundings import Surroundings
 
 AT_REVISION: Final = "at-historical-revision"
 AT_TIMESTAMP: Final = "at-historical-timestamp"
 HISTORICAL_HEADERS: Final = "historical-headers"
-PAGE: Final = 1_000
 
 
 def is_historical(command: Command) -> bool:
@@ -41,7 +44,7 @@ def is_historical(command: Command) -> bool:
 
 
 class History:
-    """Replays streams up to a point of their past, a page at a time."""
+    """Answers by replaying streams up to a point of their past."""
 
     def __init__(
         self,
@@ -67,7 +70,7 @@ class History:
         try:
             context = await self._context(pending)
             state, event = await self._state_at(pending)
-            decision = decided(pending.command, state, context)
+            decision = decide_command(pending.command, state, context)
         except StoreUnavailable:
             return StoreDown()
         except DittoError as error:
@@ -78,7 +81,7 @@ class History:
     async def _context(self, pending: Pending) -> Context:
         """The present, if it lets the caller see the past."""
         known: dict[StreamName, EntityState | None] = {}
-        surroundings = Surroundings(known, now=self._clock(), limits=self._limits, compile=self._states.compile)
+        surroundings = self._surroundings(known)
         known.update(await self._states.verified((pending.stream,)))
         state = known[pending.stream]
         while isinstance(around := surroundings.of(pending.command, state, pending.auth), tuple):
@@ -86,30 +89,40 @@ class History:
         enforce_history(pending.command, state, around.context)
         return around.context
 
+    def _surroundings(self, known: dict[StreamName, EntityState | None]) -> Surroundings:
+        return Surroundings(known, now=self._clock(), limits=self._limits, compile=self._states.compile)
+
     async def _state_at(self, pending: Pending) -> tuple[EntityState, RecordedEvent]:
         command = pending.command
         revision = _revision(command)
-        until = _timestamp(command)
-        state: EntityState | None = None
-        last: RecordedEvent | None = None
-        async for event in self._events(pending.stream, revision):
-            if until is not None and event.recorded_at > until:
-                break
-            state, last = follow(state, event), event
-        if state is None or last is None or state.deleted or (revision is not None and last.revision != revision):
+        found = await replayed(self._store, pending.stream, Moment(revision=revision, until=_timestamp(command)))
+        if found is None or found[0].deleted or (revision is not None and found[1].revision != revision):
             raise _nothing(command)
+        state, last = found
+        if isinstance(state, PolicyState) and command.headers.get("policy-view") == "resolved":
+            # A revision stands for the moment in which it came to be, also for everything else in the log.
+            moment = Moment(position=last.position) if revision is not None else Moment(until=_timestamp(command))
+            state = await self._resolved(state, pending.auth, moment)
         return state, last
 
-    async def _events(self, stream: StreamName, to_revision: int | None) -> AsyncIterator[RecordedEvent]:
-        after = 0
-        while to_revision is None or after < to_revision:
-            end = after + PAGE if to_revision is None else min(after + PAGE, to_revision)
-            page = await self._store.read_stream(stream, after_revision=after, to_revision=end)
-            for event in page:
-                yield event
-            if len(page) < end - after:
-                return
-            after = end
+    async def _resolved(self, policy: PolicyState, auth: AuthContext, moment: Moment) -> PolicyState:
+        """The policy with what counted for it then, as far as the caller may read all of each entry today.
+
+        Which root policies count is a setting, of which there is no history: those of today, as they said then.
+        """
+        roots = self._limits.roots_of(policy.policy_id)
+        then = await imported_then(self._store, policy.document, roots, moment)
+        today = await self._about(sources_of(policy.document, then, roots=roots), auth)
+        view = resolved_view(policy.document, then, roots=roots, readable=Sources(today).shows_all)
+        return replace(policy, document=view)
+
+    async def _about(self, policies: tuple[PolicyId, ...], auth: AuthContext) -> Context:
+        """The present as far as these policies go."""
+        known: dict[StreamName, EntityState | None] = {}
+        surroundings = self._surroundings(known)
+        while isinstance(around := surroundings.about(policies, auth, None), tuple):
+            known.update(await self._states.verified(around))
+        return around.context
 
 
 def _told(event: RecordedEvent) -> JsonValue:

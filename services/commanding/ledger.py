@@ -105,7 +105,7 @@ class Ledger:
             self._cut.pop(stream, None)
 
 
-def placed(response: Response, position: int) -> Response:
+def with_position(response: Response, position: int) -> Response:
     """The response with the log position after which its change can be read."""
     return Response(
         entity_id=response.entity_id,

@@ -1,4 +1,4 @@
-"""States that are true: from memory where the lease vouches for them, else compared with the log."""
+"""Current states of entities: from the cache while the sole-writer lease holds, else compared with the log."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ class States:
         epoch = epoch if self.epoch() == epoch else NO_EPOCH
         found: dict[StreamName, EntityState | None] = {}
         for stream, base in bases.items():
-            state = _brought_up(base, loaded[stream])
+            state = _caught_up(base, loaded[stream])
             found[stream] = None if state is None else self.put(stream, state, epoch)
         return found
 
@@ -128,7 +128,7 @@ class States:
         self._cache.clear()
 
 
-def _brought_up(base: EntityState | None, loaded: Loaded) -> EntityState | None:
+def _caught_up(base: EntityState | None, loaded: Loaded) -> EntityState | None:
     state = base
     row = loaded.snapshot
     if row is not None and (state is None or row.revision > state.revision):

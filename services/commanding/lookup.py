@@ -15,7 +15,7 @@ from services.commanding.draft import Verdict
 from services.commanding.errors import StoreDown
 from services.commanding.ledger import Ledger
 from services.commanding.pending import REPEATED
-from services.commanding.records import answered_before, originator_of
+from services.commanding.records import originator_of, stored_response
 from services.commanding.remembered import RememberedCommands
 
 
@@ -47,6 +47,6 @@ class Lookup:
         if event is not None:
             self._remembered.add(event)
             if originator_of(event) in pending.auth.subjects:
-                self._ledger.close(pending, answered_before(event), REPEATED)
+                self._ledger.close(pending, stored_response(event), REPEATED)
                 return
         self._ledger.close(pending, verdict.answer)

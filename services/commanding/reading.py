@@ -25,7 +25,7 @@ from services.commanding.ledger import Ledger
 from services.commanding.limits import CommandingLimits
 from services.commanding.loading import States
 from services.commanding.pending import Answer, Pending
-from services.commanding.rules import foreseen, needed, stream_name
+from services.commanding.rules import needed_entities, predicted_streams, stream_name
 from services.commanding.states import NO_EPOCH
 from services.commanding.surroundings import Surroundings, context_alone, context_under
 
@@ -55,7 +55,7 @@ class Reader:
         self._clock = clock
         self._limits = limits
 
-    def at_once(self, reads: Iterable[Pending]) -> list[Answer] | None:
+    def from_memory(self, reads: Iterable[Pending]) -> list[Answer] | None:
         """The answers if memory knows them exactly (see ``States``), else nothing."""
         epoch = self._states.epoch()
         if epoch == NO_EPOCH:
@@ -76,7 +76,7 @@ class Reader:
     def _context(self, pending: Pending, state: EntityState, now: datetime, epoch: int) -> Context | None:
         """What the read has to know, if memory does; nearly always that is one policy, which imports nothing.
 
-        Without a field selector a read asks for nothing else (``needed``).
+        Without a field selector a read asks for nothing else (``needed_entities``).
         """
         policy_id = governing_policy(state)
         rules, compile_ = self._limits.rules, self._states.compile
@@ -86,7 +86,7 @@ class Reader:
         if isinstance(policy, Missing):
             return None
         context = context_under(policy, pending.auth, now, rules, compile_)
-        if context is None or (pending.command.fields and needed(pending.command, state, context)):
+        if context is None or (pending.command.fields and needed_entities(pending.command, state, context)):
             return self._wide_context(pending, state, now, epoch)
         return context
 
@@ -112,7 +112,7 @@ class Reader:
             return
         for item in group:
             if isinstance(item, Gathering):
-                self._ledger.close(item.whole, together(item.signal, [answers[part] for part in item.parts]))
+                self._ledger.close(item.whole, combined_response(item.signal, [answers[part] for part in item.parts]))
             else:
                 self._ledger.close(item, answers[item])
 
@@ -122,7 +122,7 @@ class Reader:
         for pending in reads:
             remembered = self._states.remembered(pending.stream)
             streams.add(pending.stream)
-            streams.update(foreseen(pending.command, remembered, pending.auth.subjects, draft.now))
+            streams.update(predicted_streams(pending.command, remembered, pending.auth.subjects, draft.now))
         while streams:
             await self._learn(draft, streams)
             streams = {stream for pending in reads for stream in draft.missing(pending)}
@@ -157,7 +157,7 @@ def _one(signal: RetrieveThings, thing_id: ThingId) -> Command:
     return Command(entity_id=thing_id, verb="retrieve", path=(), fields=signal.fields, headers=headers)
 
 
-def together(signal: RetrieveThings, answers: list[Answer]) -> Response:
+def combined_response(signal: RetrieveThings, answers: list[Answer]) -> Response:
     """The things found, in the order asked for; what is missing, hidden or not as the condition wants is left out.
 
     The entity id of the answer is the placeholder of the request's topic, ``_:_`` or ``<namespace>:_``.

@@ -89,16 +89,16 @@ def originator_of(event: RecordedEvent) -> JsonValue:
     return headers_of(event).get(ORIGINATOR)
 
 
-def told_to(answer: Response, originator: JsonValue, auth: AuthContext) -> Response:
-    """The answer to a command, for whoever repeats it: somebody else hears that it was done and not what came of it."""
+def response_to_repeat(answer: Response, originator: JsonValue, auth: AuthContext) -> Response:
+    """The answer to a repeated command: other callers than the originator get neither its value nor its entity tag."""
     if originator in auth.subjects:
         return answer
     headers = {name: value for name, value in answer.headers.items() if name != ETAG}
     return replace(answer, value=MISSING, headers=headers)
 
 
-def answered_before(event: RecordedEvent, position: int | None = None) -> Response:
-    """The answer that the command got whose first event this is."""
+def stored_response(event: RecordedEvent, position: int | None = None) -> Response:
+    """The answer that a command got, restored from its first event."""
     restored = restore_event(event.stream, event.type, event.path, event.value, event.headers)
     created = restored.action == "created"
     headers: JsonObject = {"entity-revision": event.revision}

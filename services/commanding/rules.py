@@ -1,4 +1,4 @@
-"""The one place that tells things and policies apart: which rules decide a command, and what they need to know."""
+"""Dispatches between things and policies: which rules decide a command, and which other entities they need."""
 
 from __future__ import annotations
 
@@ -23,28 +23,28 @@ from protocol.things.decide import decide
 from protocol.things.state import ThingState
 
 _CREATING: Final = frozenset({"create", "modify", "merge"})
-"""What makes an entity of nothing, so that its root cannot be decided as if there were none."""
+"""Verbs that can create an entity: at the root they cannot be decided as if there were none."""
 
 
 stream_name: Final = cast("Callable[[EntityId], StreamName]", stream_of)
-"""The stream of an entity, in the store's own type."""
+"""The stream of an entity, as the event store's type."""
 
 
-def needed(command: Command, state: EntityState | None, context: Context) -> tuple[EntityId, ...]:
-    """What the context must learn about, with all that it imports, before the command can be decided."""
+def needed_entities(command: Command, state: EntityState | None, context: Context) -> tuple[EntityId, ...]:
+    """The entities that the context must contain, with all that they import, before the command can be decided."""
     if isinstance(command.entity_id, PolicyId):
-        return policies_needed(command, state if isinstance(state, PolicyState) else None, context.limits)
+        return policies_needed(command, state if isinstance(state, PolicyState) else None, context)
     return entities_needed(command, state if isinstance(state, ThingState) else None, context)
 
 
-def foreseen(
+def predicted_streams(
     command: Command, remembered: EntityState | None, subjects: tuple[str, ...], now: datetime
 ) -> list[StreamName]:
-    """The streams that the command may need beside its own: a guess that saves a trip, from what memory has of it.
+    """The streams that the command probably needs beside its own, so that they are loaded in the same round trip.
 
-    A thing that is not known probably has a policy of its own name.
+    The guess rests on the remembered state, which may be outdated; an unknown thing probably has a policy of its id.
     """
-    guessed = [stream_name(each) for each in needed(command, None, Context(now=now, subjects=subjects))]
+    guessed = [stream_name(each) for each in needed_entities(command, None, Context(now=now, subjects=subjects))]
     if isinstance(command.entity_id, ThingId):
         policy_id = remembered.policy_id if isinstance(remembered, ThingState) else PolicyId(command.entity_id)
         if policy_id is not None:
@@ -52,8 +52,10 @@ def foreseen(
     return guessed
 
 
-def permitted(command: Command, state: EntityState | None, context: Context) -> tuple[Command, EntityState | None]:
-    """What ``enforce`` says; a removal that the service itself commands is not asked."""
+def enforce_command(
+    command: Command, state: EntityState | None, context: Context
+) -> tuple[Command, EntityState | None]:
+    """Authorize the command with ``enforce``; the service's own removals of expired subjects are not authorized."""
     if isinstance(command, RemoveSubjects):
         return command, state
     try:
@@ -65,20 +67,20 @@ def permitted(command: Command, state: EntityState | None, context: Context) -> 
 
 
 def _refuse_as_missing(command: Command, hidden: DittoError, context: Context) -> None:
-    """Raise what is wrong with a command before it matters whether there is such an entity.
+    """Raise the error that the command would get if there were no such entity, if that is another one than ``hidden``.
 
-    A value or a condition that cannot be read is 400 where nothing is. If it were 404 where something is hidden, every
-    stranger could find out what exists.
+    An invalid value or condition is a 400 for an entity that does not exist. If it were a 404 for a hidden one, anybody
+    could find out what exists.
     """
     try:
-        decided(command, None, context)
+        decide_command(command, None, context)
     except DittoError as error:
         if type(error) is not type(hidden):
             raise error from None
 
 
-def decided(command: Command, state: EntityState | None, context: Context) -> Decision:
-    """What the command leads to, or the ``DittoError`` to answer with."""
+def decide_command(command: Command, state: EntityState | None, context: Context) -> Decision:
+    """The decision of the rules for the command's kind of entity; raises the ``DittoError`` to answer with."""
     if isinstance(command.entity_id, PolicyId):
         policy = state if isinstance(state, PolicyState) else None
         if isinstance(command, RemoveSubjects):

@@ -18,7 +18,7 @@ from protocol.policies.resolve import policies_imported
 from protocol.policies.state import PolicyState
 from protocol.signals import Command
 from protocol.things.state import ThingState
-from services.commanding.rules import needed, stream_name
+from services.commanding.rules import needed_entities, stream_name
 
 Compile: TypeAlias = Callable[[PolicyState, States, tuple[PolicyId, ...]], Enforcer]
 """Makes a policy ready to be asked; see ``Enforcers``."""
@@ -62,22 +62,22 @@ class Surroundings:
         key = (policy_id, auth.subjects, None if auth.claims is None else id(auth.claims))
         governed = self._governed.get(key)
         if governed is None:
-            found = self._around((), auth, None) if policy_id is None else self._under(policy_id, auth)
+            found = self.about((), auth, None) if policy_id is None else self._under(policy_id, auth)
             if isinstance(found, tuple):
                 return found
             governed = self._governed[key] = found
-        wanted = needed(command, state, governed.context)
+        wanted = needed_entities(command, state, governed.context)
         return governed if not wanted else self._wider(command, state, auth, policy_id, wanted)
 
     def _under(self, policy_id: PolicyId, auth: AuthContext) -> Surrounding | tuple[StreamName, ...]:
-        """What ``_around`` says about one policy, in short for the many that nothing else bears on."""
+        """What ``about`` says about one policy, in short for the many that nothing else bears on."""
         stream = stream_name(policy_id)
         if stream not in self._states:
             return (stream,)
         state = self._states[stream]
         context = context_under(state, auth, self._now, self._limits, self._compile)
         if context is None:
-            return self._around((policy_id,), auth, policy_id)
+            return self.about((policy_id,), auth, policy_id)
         return Surrounding(context=context, seen={stream: state})
 
     def _wider(
@@ -92,14 +92,14 @@ class Surroundings:
         entities: dict[EntityId, None] = {} if policy_id is None else {policy_id: None}
         while True:
             entities.update(dict.fromkeys(wanted))
-            found = self._around(entities, auth, policy_id)
+            found = self.about(entities, auth, policy_id)
             if isinstance(found, tuple):
                 return found
-            wanted = tuple(each for each in needed(command, state, found.context) if each not in entities)
+            wanted = tuple(each for each in needed_entities(command, state, found.context) if each not in entities)
             if not wanted:
                 return found
 
-    def _around(
+    def about(
         self, entities: Iterable[EntityId], auth: AuthContext, governing: PolicyId | None
     ) -> Surrounding | tuple[StreamName, ...]:
         """Everything known about these entities and the policies behind them."""

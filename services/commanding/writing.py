@@ -15,13 +15,13 @@ from protocol.json import Missing
 from services.commanding.appending import Appender
 from services.commanding.draft import Draft, Effect, Verdict
 from services.commanding.errors import Contested, HeldBack, OutcomeUnknown, StoreDown
-from services.commanding.ledger import Ledger, placed
+from services.commanding.ledger import Ledger, with_position
 from services.commanding.limits import CommandingLimits
 from services.commanding.loading import States
 from services.commanding.pending import DONE, REPEATED, Pending
-from services.commanding.records import answered_before, originator_of, told_to
+from services.commanding.records import originator_of, response_to_repeat, stored_response
 from services.commanding.remembered import RememberedCommands
-from services.commanding.rules import foreseen, stream_name
+from services.commanding.rules import predicted_streams, stream_name
 from services.commanding.states import NO_EPOCH
 
 
@@ -92,12 +92,12 @@ class Writer:
         event = self._remembered.find((pending.stream, pending.command_id))
         if event is None or originator_of(event) not in pending.auth.subjects:
             return False
-        self._ledger.close(pending, answered_before(event), REPEATED)
+        self._ledger.close(pending, stored_response(event), REPEATED)
         return True
 
     async def _fill(self, draft: Draft, todo: list[Pending]) -> None:
         """Decide the commands, the whole group on one look at the log unless it has to follow what it finds there."""
-        await self._learn(draft, self._foreseen(draft, todo))
+        await self._learn(draft, self._predicted_streams(draft, todo))
         while missing := {stream for pending in todo for stream in draft.missing(pending)}:
             await self._learn(draft, missing)
         for pending in todo:
@@ -106,7 +106,7 @@ class Writer:
             while missing := set(draft.take(pending)):
                 await self._learn(draft, missing)
 
-    def _foreseen(self, draft: Draft, todo: Iterable[Pending]) -> set[StreamName]:
+    def _predicted_streams(self, draft: Draft, todo: Iterable[Pending]) -> set[StreamName]:
         """What the group will have to know, as far as it can be told, so that one round trip is enough."""
         epoch = self._states.epoch()
         unknown: set[StreamName] = set()
@@ -117,7 +117,7 @@ class Writer:
             if isinstance(state, Missing):
                 unknown.add(pending.stream)
                 remembered = self._states.remembered(pending.stream)
-                unknown.update(foreseen(pending.command, remembered, pending.auth.subjects, draft.now))
+                unknown.update(predicted_streams(pending.command, remembered, pending.auth.subjects, draft.now))
             else:
                 draft.learn(pending.stream, state)
                 self._learn_policy(draft, state, epoch)
@@ -174,11 +174,11 @@ class Writer:
         self._metrics.events_appended.inc(len(outcome.events))
         self._appended(outcome.events)
         for effect, position in zip(draft.effects, positions, strict=True):
-            response = placed(effect.response, position)
+            response = with_position(effect.response, position)
             self._ledger.close(effect.pending, response, DONE)
             originator = effect.pending.auth.default_subject
             for repeat in effect.repeats:
-                self._ledger.close(repeat, told_to(response, originator, repeat.auth), REPEATED)
+                self._ledger.close(repeat, response_to_repeat(response, originator, repeat.auth), REPEATED)
         for verdict in draft.held:
             self._conclude(verdict)
 
@@ -217,9 +217,9 @@ class Writer:
 
     def _answer_again(self, effect: Effect, event: RecordedEvent) -> None:
         self._remembered.add(event)
-        answer, originator = answered_before(event), originator_of(event)
+        answer, originator = stored_response(event), originator_of(event)
         for pending in (effect.pending, *effect.repeats):
-            self._ledger.close(pending, told_to(answer, originator, pending.auth), REPEATED)
+            self._ledger.close(pending, response_to_repeat(answer, originator, pending.auth), REPEATED)
 
     def _conclude(self, verdict: Verdict) -> None:
         """Answer what changes nothing; a refused command with an id may have been executed before: the log knows."""

@@ -28,8 +28,8 @@ THING: Final = f"/api/2/things/{ENTITY}"
 POLICY: Final = f"/api/2/policies/{ENTITY}"
 STAYS: Final = "surveyor"
 LEAVES: Final = "tourist"
-SECONDS: Final = 8
-NOTICE_SECONDS: Final = 5
+SECONDS: Final = 12
+NOTICE_SECONDS: Final = 10
 EXTENSION: Final = timedelta(hours=1)
 PATIENCE_SECONDS: Final = 60.0
 LOOK_SECONDS: Final = 0.1

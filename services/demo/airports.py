@@ -17,7 +17,7 @@ from services.demo.fleet import create_twins
 from services.demo.readings import AIRPORT_NAMESPACE, airports
 from services.demo.story import http_session
 
-PATIENCE_SECONDS: Final = 60.0
+PATIENCE_SECONDS: Final = 300.0
 LOOK_SECONDS: Final = 0.05
 
 

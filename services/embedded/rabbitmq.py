@@ -23,7 +23,7 @@ from services.embedded.processes import LOOPBACK, FolderLock, ServerFailed, Serv
 NODE = "twinlog@localhost"
 START_SECONDS = 120.0
 STOP_SECONDS = 20.0
-CONTROL_SECONDS = 60.0
+CONTROL_SECONDS = 180.0
 MISSING = "RabbitMQ is not installed: run `make install`, or as root `apt-get install rabbitmq-server`"
 
 CONFIGURATION = """\

@@ -19,10 +19,11 @@ from services.http.answers import answer, error_answer, refusal_answer
 from services.http.exchange import Bounds, Commands, Edge, Exchange
 from services.http.headers import check_once, check_text, correlation_id_of, new_correlation_id
 from services.http.operations import Operations
+from services.http.proxies import TrustedProxies
 from services.http.refusals import PlainRefusal, wrong_method
 from services.http.routes import Place, Route, Router
 from services.http.throttle import UNTHROTTLED, Throttles
-from services.http.urls import NO_QUERY, Query, read_query, split_target
+from services.http.urls import NO_QUERY, Query, percent_decode_if_possible, read_query, split_target
 from services.searching.indexes import SearchIndexes
 from services.searching.searching import Searching
 
@@ -43,8 +44,10 @@ class HttpApp:
         operators: Authentication,
         routes: Iterable[Route],
         throttles: Throttles,
+        proxies: TrustedProxies,
     ) -> None:
         self._throttles = throttles
+        self._proxies = proxies
         self._edge = edge
         self._api = api
         self._operators = operators
@@ -73,21 +76,20 @@ class HttpApp:
             response = refusal_answer(refusal, correlation_id or new_correlation_id())
         except Exception:
             correlation_id = correlation_id or new_correlation_id()
-            log.exception("http_request_failed", method=request.method, correlation_id=correlation_id)
+            client = self._proxies.client_of(request)
+            log.exception("http_request_failed", method=request.method, client=client, correlation_id=correlation_id)
             response = error_answer(GatewayInternalError("The request could not be answered."), correlation_id)
         if self._edge.stopping.is_set():
             response.force_close()
         return response
 
     async def _answer(self, request: BaseRequest, path: str, query: Query, correlation_id: str) -> StreamResponse:
-        if self._is_api(path):
-            self._throttles.arrived(request.remote)
-            verdict = self._api.authenticate(request.headers)
-            auth = verdict if isinstance(verdict, AuthContext) else await verdict
-            self._throttles.identified(auth.default_subject)
-        else:
-            auth = NOBODY
+        # Before the row is looked up, so that a stranger does not learn which paths there are.
+        auth = await self._user(request) if self._is_api(path) else NOBODY
         route, place = self._find(path)
+        if route.access == "api" and auth is NOBODY:
+            # An escaped prefix (``/%61pi/2``) leads to the same row, and must not lead past the door.
+            auth = await self._user(request)
         action = route.methods.get(request.method)
         if action is None:
             if request.method == "OPTIONS":
@@ -96,17 +98,31 @@ class HttpApp:
                 raise wrong_method(request.method, route.allowed)
             action = route.methods["GET"]
         if route.access == "operator":
-            self._throttles.arrived(request.remote)
-            check_once(request.headers, "authorization")
-            verdict = self._operators.authenticate(request.headers)
-            auth = verdict if isinstance(verdict, AuthContext) else await verdict
+            auth = await self._operator(request)
         exchange = Exchange(
             edge=self._edge, request=request, path=path, query=query, correlation_id=correlation_id, auth=auth
         )
         return await action(exchange, place)
 
+    async def _user(self, request: BaseRequest) -> AuthContext:
+        self._arrived(request)
+        verdict = self._api.authenticate(request.headers)
+        auth = verdict if isinstance(verdict, AuthContext) else await verdict
+        self._throttles.identified(auth.default_subject)
+        return auth
+
+    async def _operator(self, request: BaseRequest) -> AuthContext:
+        self._arrived(request)
+        check_once(request.headers, "authorization")
+        verdict = self._operators.authenticate(request.headers)
+        return verdict if isinstance(verdict, AuthContext) else await verdict
+
+    def _arrived(self, request: BaseRequest) -> None:
+        if self._throttles.address is not None:
+            self._throttles.arrived(self._proxies.client_of(request))
+
     def _is_api(self, path: str) -> bool:
-        """Whether users come here; what is for operators has another way to say who one is."""
+        """Whether the path is for users of the API; operators authenticate in another way."""
         return path.startswith(API) and not path.startswith(self._operated)
 
     def _find(self, path: str) -> tuple[Route, Place]:
@@ -119,8 +135,9 @@ class HttpApp:
             raise
 
     def _challenge(self, request: BaseRequest) -> str:
-        asked = self._api if self._is_api(request.raw_path) else self._operators
-        return asked.challenge_to(request.headers.get("Authorization"))
+        path = percent_decode_if_possible(split_target(request.raw_path)[0])
+        authentication = self._operators if path.startswith(self._operated) else self._api
+        return authentication.challenge_to(request.headers.get("Authorization"))
 
 
 def create_app(  # noqa: PLR0913 - what a server is made of
@@ -135,6 +152,7 @@ def create_app(  # noqa: PLR0913 - what a server is made of
     searching: Searching | None = None,
     search_indexes: SearchIndexes | None = None,
     throttles: Throttles = UNTHROTTLED,
+    proxies: TrustedProxies | None = None,
     action_headers: frozenset[str] = frozenset(),
 ) -> HttpApp:
     """The HTTP edge over ``commands``: every route, none of the sockets (those are ``services.http.server``)."""
@@ -148,7 +166,14 @@ def create_app(  # noqa: PLR0913 - what a server is made of
         action_headers=action_headers,
     )
     routes = routing_table(default_namespace, operations_of, searching=searching, search_indexes=search_indexes)
-    return HttpApp(edge=edge, api=api, operators=operators, routes=routes, throttles=throttles)
+    return HttpApp(
+        edge=edge,
+        api=api,
+        operators=operators,
+        routes=routes,
+        throttles=throttles,
+        proxies=proxies or TrustedProxies(),
+    )
 
 
 def routing_table(

@@ -5,19 +5,19 @@ Source: Ditto documentation, pages *httpapi-search* and *basic-search*; aggregat
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Final
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Final, TypeAlias
 
 from aiohttp.web import StreamResponse
 
 from protocol.errors import HeaderInvalid
-from protocol.json import JsonObject, JsonValue
+from protocol.json import JsonValue
 from services import expectations
 from services.http import bodies
 from services.http.answers import answer
 from services.http.exchange import Exchange
 from services.http.refusals import bad_uri
-from services.http.routes import Place, Route
+from services.http.routes import Action, Place, Route
 from services.http.urls import Query, read_query
 from services.searching.indexes import check_namespace
 from services.searching.searching import Search, Searching
@@ -26,49 +26,40 @@ FORM: Final = "application/x-www-form-urlencoded"
 POSITION: Final = "twinlog-position"
 
 
+Question: TypeAlias = Callable[[Exchange, Query], Awaitable[JsonValue]]
+"""What is asked by the parameters of a request, and its answer as JSON."""
+
+
 def routes(searching: Searching) -> tuple[Route, ...]:
-    """The rows of the routing table for search."""
+    """The rows of the routing table for search: each question by ``GET`` with a query, and by ``POST`` with a form."""
 
-    async def page(exchange: Exchange, place: Place) -> StreamResponse:
-        del place
-        found = await searching.page(_search(exchange, exchange.query))
-        return answer(200, found, exchange.correlation_id, {})
+    async def page(exchange: Exchange, parameters: Query) -> JsonValue:
+        return await searching.page(_search(exchange, parameters))
 
-    async def page_of_form(exchange: Exchange, place: Place) -> StreamResponse:
-        del place
-        found = await searching.page(_search(exchange, await _form(exchange)))
-        return answer(200, found, exchange.correlation_id, {})
+    async def count(exchange: Exchange, parameters: Query) -> JsonValue:
+        return await searching.count(_search(exchange, parameters))
 
-    async def count(exchange: Exchange, place: Place) -> StreamResponse:
-        del place
-        found = await searching.count(_search(exchange, exchange.query))
-        return answer(200, found, exchange.correlation_id, {})
-
-    async def count_of_form(exchange: Exchange, place: Place) -> StreamResponse:
-        del place
-        found = await searching.count(_search(exchange, await _form(exchange)))
-        return answer(200, found, exchange.correlation_id, {})
-
-    async def aggregate(exchange: Exchange, place: Place) -> StreamResponse:
-        del place
-        found = await _aggregate(searching, exchange, exchange.query)
-        return answer(200, found, exchange.correlation_id, {})
-
-    async def aggregate_of_form(exchange: Exchange, place: Place) -> StreamResponse:
-        del place
-        found = await _aggregate(searching, exchange, await _form(exchange))
-        return answer(200, found, exchange.correlation_id, {})
+    async def aggregate(exchange: Exchange, parameters: Query) -> JsonValue:
+        group, select = (",".join(filter(None, parameters.get(name, ()))) for name in ("group", "select"))
+        return await searching.aggregate(_search(exchange, parameters), group=group, select=select)
 
     return (
-        Route(path="/api/2/search/things", methods={"GET": page, "POST": page_of_form}),
-        Route(path="/api/2/search/things/count", methods={"GET": count, "POST": count_of_form}),
-        Route(path="/api/2/search/things/aggregate", methods={"GET": aggregate, "POST": aggregate_of_form}),
+        Route(path="/api/2/search/things", methods=_asking(page)),
+        Route(path="/api/2/search/things/count", methods=_asking(count)),
+        Route(path="/api/2/search/things/aggregate", methods=_asking(aggregate)),
     )
 
 
-async def _aggregate(searching: Searching, exchange: Exchange, parameters: Query) -> JsonObject:
-    group, select = (",".join(filter(None, parameters.get(name, ()))) for name in ("group", "select"))
-    return await searching.aggregate(_search(exchange, parameters), group=group, select=select)
+def _asking(question: Question) -> Mapping[str, Action]:
+    async def get(exchange: Exchange, place: Place) -> StreamResponse:
+        del place
+        return answer(200, await question(exchange, exchange.query), exchange.correlation_id, {})
+
+    async def post(exchange: Exchange, place: Place) -> StreamResponse:
+        del place
+        return answer(200, await question(exchange, await _form(exchange)), exchange.correlation_id, {})
+
+    return {"GET": get, "POST": post}
 
 
 async def _form(exchange: Exchange) -> Query:

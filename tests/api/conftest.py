@@ -22,10 +22,12 @@ from services.commanding.commanding import Commanding
 from services.http.app import HttpApp, create_app
 from services.http.exchange import Bounds, Commands
 from services.http.operations import Check, Operations
+from services.http.proxies import TrustedProxies
 from services.http.server import serve_http
 from services.http.throttle import UNTHROTTLED, Throttles
 from services.settings import Settings
 from tests.api.gated import GatedStore
+from tests.waiting import DEADLINE
 
 SETTINGS = Settings(
     basic_users={"ada": SecretStr("lovelace")}, devops_password=SecretStr("operate"), pre_authentication=True
@@ -84,7 +86,7 @@ class Client:
         reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
         try:
             writer.write(data)
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(DEADLINE):
                 return await reader.read()
         finally:
             writer.close()
@@ -100,6 +102,7 @@ async def serving(
     open_metrics: bool = False,
     api: Authentication = API,
     throttles: Throttles = UNTHROTTLED,
+    proxies: TrustedProxies | None = None,
     action_headers: frozenset[str] = frozenset(),
 ) -> AsyncIterator[Client]:
     app = create_app(
@@ -111,6 +114,7 @@ async def serving(
         ),
         bounds=bounds,
         throttles=throttles,
+        proxies=proxies,
         action_headers=action_headers,
     )
     async with serve_http(app, host="127.0.0.1", port=0) as port, aiohttp.ClientSession() as session:

@@ -11,6 +11,7 @@ from services.commanding.commanding import Commanding
 from services.http.exchange import Bounds
 from tests.api.conftest import ADA, DEVOPS, Client, serving
 from tests.api.gated import GatedStore
+from tests.waiting import DEADLINE
 
 PUMP = "/api/2/things/farm.one:pump"
 BASIC = f"Authorization: {ADA['Authorization']}\r\n"
@@ -59,6 +60,16 @@ async def test_nobody_gets_anything_from_the_api(client: Client, method: str, pa
     assert reply.headers["WWW-Authenticate"].startswith("Basic ")
     if method != "HEAD":
         assert reply.error == "gateway:authentication.failed"
+
+
+@pytest.mark.parametrize("prefix", ["/%61pi/2", "/api/%32", "/ap%69/2"])
+@pytest.mark.parametrize("path", ["/whoami", "/things", "/things?ids=ns:t", "/things/ns:t"])
+async def test_an_escaped_prefix_leads_to_the_same_door(client: Client, prefix: str, path: str) -> None:
+    assert (await client("PUT", "/api/2/things/ns:t", {})).status == 201
+    refused = await client("GET", prefix + path, auth={})
+    assert (refused.status, refused.headers["WWW-Authenticate"].partition(",")[0]) == (401, 'Basic realm="twinlog"')
+    reply = await client("GET", prefix + path)
+    assert (reply.status, reply.json) == (200, (await client("GET", "/api/2" + path)).json)
 
 
 async def test_whoami_lists_the_subjects(client: Client) -> None:
@@ -163,9 +174,9 @@ async def test_a_client_that_asks_before_it_sends_is_told_to_go_on(client: Clien
     try:
         head = f"PUT {PUMP} HTTP/1.1\r\nHost: x\r\n{BASIC}Content-Type: application/json\r\n"
         writer.write(f"{head}Expect: 100-continue\r\nContent-Length: 2\r\n\r\n".encode())
-        assert await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 10) == b"HTTP/1.1 100 Continue\r\n\r\n"
+        assert await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), DEADLINE) == b"HTTP/1.1 100 Continue\r\n\r\n"
         writer.write(b"{}")
-        assert status_of(await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 10)) == 201
+        assert status_of(await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), DEADLINE)) == 201
     finally:
         writer.close()
         await writer.wait_closed()
@@ -242,7 +253,7 @@ async def test_stopping_answers_what_is_in_flight_and_takes_nothing_more(
     serving_context = serving(commands)
     client = await serving_context.__aenter__()
     in_flight = asyncio.create_task(client("PUT", PUMP, {}))
-    await asyncio.wait_for(store.entered.wait(), 10)
+    await asyncio.wait_for(store.entered.wait(), DEADLINE)
     client.app.edge.stopping.set()
     acknowledged = asyncio.create_task(client("GET", "/ready"))
     assert (await acknowledged).status == 503
@@ -255,9 +266,9 @@ async def test_stopping_answers_what_is_in_flight_and_takes_nothing_more(
 
 async def test_an_awaited_acknowledgement_does_not_hold_up_the_stop(store: GatedStore, client: Client) -> None:
     waiting = asyncio.create_task(client("PUT", f"{PUMP}?requested-acks=twin-persisted,my:ack", {}))
-    await asyncio.wait_for(store.appended.wait(), 10)
+    await asyncio.wait_for(store.appended.wait(), DEADLINE)
     client.app.edge.stopping.set()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         assert (await waiting).status == 424
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from typing import Final
 
-import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -141,7 +140,6 @@ def quoted(text: str) -> str:
     return "".join(character if character.isalnum() else f"%{ord(character):02X}" for character in text)
 
 
-@pytest.mark.timeout(240)
 async def test_no_request_is_answered_with_a_5xx(client: Client) -> None:
     requests: list[tuple[str, str, dict[str, str], object]] = []
 
@@ -170,7 +168,6 @@ async def test_no_request_is_answered_with_a_5xx(client: Client) -> None:
         assert reply.status < 500, (method, target, headers, body, reply.body)
 
 
-@pytest.mark.timeout(240)
 async def test_no_bytes_are_answered_with_a_5xx_or_silence(client: Client) -> None:
     requests: list[bytes] = []
 

@@ -15,6 +15,7 @@ from projections.runner import ProjectionRunner
 from projections.twins import TwinsProjection, TwinsReader
 from services.commanding.commanding import Commanding
 from tests.api.conftest import Client, serving
+from tests.waiting import DEADLINE
 
 PUMP = "/api/2/things/farm.one:pump"
 
@@ -67,7 +68,7 @@ async def test_only_one_of_many_with_the_same_tag_wins(client: Client) -> None:
 async def test_a_listing_shows_what_was_created(client: Client) -> None:
     for n in range(3):
         await client("PUT", f"/api/2/things/farm.one:{n}", {})
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(DEADLINE):
         while len((await client("GET", "/api/2/things?namespaces=farm.one")).json) < 3:
             pass  # every look is a round trip, which gives the projection its time
     page = await client("GET", "/api/2/things?namespaces=farm.one&option=size(2)&fields=thingId")

@@ -116,10 +116,9 @@ async def test_who_may_not_read_the_policy_hears_the_answer_without_the_reasons(
     reply = await farm("POST", f"{CHECK}?explain=true", question, BOB, auth={})
     decided_by = reply.json["q"]["permissions"]["READ"]["decidedBy"]
     assert (decided_by["policyId"], decided_by["entry"], decided_by["effect"]) == ("farm.one:p", "secrets", "revoke")
-    assert [rule["policyId"] for rule in reply.json["q"]["permissions"]["READ"]["rules"]] == [
-        "farm.one:base",
-        "farm.one:p",
-    ]
+    own, imported = reply.json["q"]["permissions"]["READ"]["rules"]
+    assert own == decided_by
+    assert imported == {"policyId": "farm.one:base", "effect": "grant", "hidden": True}
 
 
 async def test_the_policy_is_shown_to_whoever_may_read_it_also_without_the_things_policy_id(farm: Client) -> None:
@@ -192,10 +191,15 @@ def entry(*subjects: str, resources: Mapping[str, object], **more: object) -> di
     return {"subjects": {subject: {"type": "t"} for subject in subjects}, "resources": resources, **more}
 
 
+AUDITORS = entry("nginx:bob", resources={"policy:/": READING}, importable="never")
+
+
 @pytest.fixture
 async def woven(farm: Client) -> Client:
-    """A policy in which Bob's rights come on every way that there is."""
+    """A policy in which Bob's rights come on every way that there is; he may read where each is written."""
+    await farm("PUT", "/api/2/policies/farm.one:base/entries/auditors", AUDITORS)
     plans = {
+        "auditors": AUDITORS,
         "owner": entry("nginx:ada", resources=EVERYTHING),
         "plan": entry(resources={"thing:/features": READING}, importable="explicit"),
     }
@@ -242,6 +246,73 @@ async def test_an_explanation_says_where_a_rule_is_written_and_what_brings_it_in
     assert counts_as in resolved.json["entries"]
 
 
+@pytest.mark.parametrize(
+    ("resource", "source", "told"),
+    [
+        ("thing:/attributes/a", "base", {}),
+        ("thing:/features/f", "plans", {"countsAs": "crew"}),
+    ],
+)
+async def test_of_a_rule_that_the_caller_may_not_read_where_it_is_written_the_effect_alone_is_told(
+    woven: Client, resource: str, source: str, told: dict[str, str]
+) -> None:
+    before = await explained(woven, resource)
+    assert (await woven("DELETE", f"/api/2/policies/farm.one:{source}/entries/auditors")).status == 204
+    after = await explained(woven, resource)
+    assert after["decidedBy"] == {"policyId": f"farm.one:{source}", "effect": "grant", "hidden": True, **told}
+    assert after["rules"] == [after["decidedBy"]]
+    assert (after["allowed"], after["partial"]) == (before["allowed"], before["partial"])
+
+
+async def test_rules_that_may_not_be_read_are_not_counted_and_stand_last(woven: Client) -> None:
+    base = "/api/2/policies/farm.one:base/entries"
+    for label, resource in (("deep", "thing:/attributes/secret/x"), ("other", "thing:/")):
+        await woven("PUT", f"{base}/{label}", entry("nginx:bob", resources={resource: READING}))
+    await woven("PUT", f"{base}/abroad", entry("nginx:bob", resources={"thing:/": READING}, namespaces=["farm.two"]))
+    before = await explained(woven, "thing:/attributes/secret")
+    assert [rule["entry"] for rule in before["rules"]] == ["other", "guests", "local", "deep"]
+    assert [rule["entry"] for rule in before["elsewhere"]] == ["abroad"]
+    await woven("DELETE", f"{base}/auditors")
+    after = await explained(woven, "thing:/attributes/secret")
+    hidden = {"policyId": "farm.one:base", "effect": "grant", "hidden": True}
+    assert after == {
+        "allowed": False,
+        "partial": True,
+        "decidedBy": before["decidedBy"],
+        "rules": [before["rules"][2], hidden],
+    }
+
+
+async def test_what_an_import_imports_is_shown_and_explained_to_whoever_may_read_it_there(farm: Client) -> None:
+    middle = {"owner": entry("nginx:ada", resources=EVERYTHING), "readers": AUDITORS}
+    await farm("PUT", "/api/2/policies/farm.one:middle", {"entries": middle, "imports": {"farm.one:base": {}}})
+    through = {"farm.one:middle": {"transitiveImports": ["farm.one:base"]}}
+    top = {"entries": {**middle}, "imports": through}
+    await farm("PUT", "/api/2/policies/farm.one:woven", top)
+    await farm("PUT", "/api/2/things/farm.one:w", {"policyId": "farm.one:woven"})
+    label = "imported-farm.one:middle-imported-farm.one:base-guests"
+    view = "/api/2/policies/farm.one:woven/entries?policy-view=resolved"
+    assert label not in (await farm("GET", view, None, BOB, auth={})).json
+    told = await explained(farm, "thing:/attributes/a")
+    assert told["decidedBy"] == {"policyId": "farm.one:base", "effect": "grant", "hidden": True}
+    await farm("PUT", "/api/2/policies/farm.one:base/entries/auditors", AUDITORS)
+    assert label in (await farm("GET", view, None, BOB, auth={})).json
+    told = await explained(farm, "thing:/attributes/a")
+    assert (told["decidedBy"]["entry"], told["decidedBy"]["countsAs"]) == ("guests", label)
+
+
+async def test_what_revokes_the_reading_of_an_imported_policy_counts_wherever_it_is_written(woven: Client) -> None:
+    closed = {"policy:/entries/guests": {"grant": [], "revoke": ["READ"]}}
+    entries = {"owner": entry("nginx:ada", resources=EVERYTHING), "closed": entry("nginx:bob", resources=closed)}
+    await woven("PUT", "/api/2/policies/farm.one:law", {"entries": entries})
+    await woven("PUT", "/api/2/policies/farm.one:base/imports/farm.one:law", {})
+    told = await explained(woven, "thing:/attributes/a")
+    assert told["decidedBy"] == {"policyId": "farm.one:base", "effect": "grant", "hidden": True}
+    view = await woven("GET", "/api/2/policies/farm.one:woven/entries?policy-view=resolved", None, BOB, auth={})
+    assert "imported-farm.one:base-owner" in view.json
+    assert "imported-farm.one:base-guests" not in view.json
+
+
 async def test_an_explanation_names_the_namespaces_of_an_entry_and_what_counts_in_others_only(woven: Client) -> None:
     here = (await explained(woven, "thing:/policyId"))["decidedBy"]
     assert here["namespaces"] == ["farm.one", "farm.two"]
@@ -283,3 +354,6 @@ async def test_an_explanation_names_the_root_policy_that_grants(store: GatedStor
         found = (await explained(client, "thing:/attributes"))["decidedBy"]
         assert (found["policyId"], found["entry"]) == ("ops:base", "watchers")
         assert found["countsAs"] == "nsimported-ops:base-watchers"
+        blind = entry("nginx:bob", resources={"policy:/": {"grant": [], "revoke": ["READ"]}}, importable="never")
+        await client("PUT", "/api/2/policies/ops:base/entries/blind", blind)
+        assert (await explained(client, "thing:/attributes"))["decidedBy"] == {"effect": "grant", "hidden": True}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import unquote
 
 import pytest
 
@@ -371,6 +372,46 @@ async def test_the_resolved_view_writes_out_what_is_imported(policy: Client) -> 
     assert set(original.json["entries"]) == {"owner", "reader"}
     wrong = await policy("GET", f"{P}?policy-view=other")
     assert (wrong.status, wrong.error) == (400, "policies:view.invalid")
+
+
+async def test_the_resolved_view_of_the_past_has_what_was_imported_then(policy: Client) -> None:
+    template = "/api/2/policies/farm.one:template"
+    before = (await policy("GET", f"{template}/entries/shared")).json["resources"]
+    await policy("PUT", f"{P}/imports/farm.one:template", {"entries": ["shared"]})
+    now_granted = {"thing:/": {"grant": ["WRITE"], "revoke": []}}
+    assert (await policy("PUT", f"{template}/entries/shared/resources", now_granted)).status == 204
+    await policy("PUT", f"{template}/entries/later", ENTRY)
+    await policy("DELETE", f"{P}/imports/farm.one:template")
+    labels = {"owner", "reader", "imported-farm.one:template-owner", "imported-farm.one:template-shared"}
+    past = await policy("GET", f"{P}?policy-view=resolved&at-historical-revision=2")
+    assert (past.status, past.json["entries"].keys()) == (200, labels)
+    assert past.json["entries"]["imported-farm.one:template-shared"]["resources"] == before
+    assert (past.headers["entity-revision"], "ETag" in past.headers) == ("2", False)
+    assert "historical-headers" in past.headers
+    first = await policy("GET", f"{P}/entries?policy-view=resolved&at-historical-revision=1")
+    assert set(first.json) == {"owner", "reader"}
+    latest = await policy("GET", f"{P}/entries?policy-view=resolved&at-historical-timestamp=2999-01-01T00:00:00Z")
+    assert set(latest.json) == {"owner", "reader"}
+    original = await policy("GET", f"{P}/entries?at-historical-revision=2")
+    assert set(original.json) == {"owner", "reader"}
+
+
+@pytest.mark.parametrize(
+    ("written", "kept"), [("a~b", "a~0b"), ("a~0b", "a~0b"), ("a~1b", "a~01b"), ("a%7E0b", "a~0b")]
+)
+async def test_a_tilde_in_the_key_of_a_resource_may_be_escaped(policy: Client, written: str, kept: str) -> None:
+    resources, rights = f"{P}/entries/reader/resources", {"grant": ["READ"], "revoke": []}
+    assert (await policy("PUT", f"{resources}/thing:/attributes/{written}", rights)).status == 201
+    assert (await policy("GET", resources)).json[f"thing:/attributes/{kept}"] == rights
+    assert (await policy("GET", f"{resources}/thing:/attributes/{written}")).json == rights
+    inner = f"{resources}/policy:/entries/reader/resources/thing:/attributes/{written}"
+    assert (await policy("PUT", inner, rights)).status == 201
+    bob = {"x-ditto-pre-authenticated": "nginx:bob"}
+    seen = await policy("GET", f"{resources}/thing:/attributes/{written}", headers=bob, auth={})
+    assert (seen.status, seen.json) == (200, rights)
+    assert (await policy("DELETE", f"{resources}/thing:/attributes/{kept}")).status == 204
+    assert (await policy("PUT", resources, {f"thing:/attributes/{unquote(written)}": rights})).status == 204
+    assert (await policy("GET", resources)).json == {f"thing:/attributes/{kept}": rights}
 
 
 async def test_a_change_that_wants_no_answer_is_202_and_refusals_come_back(policy: Client) -> None:

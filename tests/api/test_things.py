@@ -402,7 +402,7 @@ async def test_twin_persisted_alone_is_the_usual_answer(pump: Client) -> None:
 
 
 async def test_an_acknowledgement_that_does_not_come_fails_the_whole_with_424(pump: Client) -> None:
-    reply = await pump("PUT", f"{PUMP}/attributes/x?timeout=50ms", 1, {"requested-acks": '["twin-persisted","my:ack"]'})
+    reply = await pump("PUT", f"{PUMP}/attributes/x?timeout=2s", 1, {"requested-acks": '["twin-persisted","my:ack"]'})
     assert reply.status == 424
     assert reply.json["twin-persisted"]["status"] == 201
     assert reply.json["twin-persisted"]["payload"] == 1
@@ -411,11 +411,11 @@ async def test_an_acknowledgement_that_does_not_come_fails_the_whole_with_424(pu
 
 
 async def test_a_single_acknowledgement_that_does_not_come_is_408(pump: Client) -> None:
-    reply = await pump("PUT", f"{PUMP}/attributes/x?timeout=50ms&requested-acks=my:ack", 1)
+    reply = await pump("PUT", f"{PUMP}/attributes/x?timeout=2s&requested-acks=my:ack", 1)
     assert (reply.status, reply.error) == (408, "acknowledgement:request.timeout")
 
 
 async def test_acknowledgements_without_response_are_told_by_label_and_status(pump: Client) -> None:
-    path = f"{PUMP}/attributes/x?timeout=50ms&requested-acks=twin-persisted,my:ack&response-required=false"
+    path = f"{PUMP}/attributes/x?timeout=2s&requested-acks=twin-persisted,my:ack&response-required=false"
     reply = await pump("PUT", path, 1)
     assert (reply.status, reply.json) == (424, {"twin-persisted": {"status": 201}, "my:ack": {"status": 408}})

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 from eventstore.events import Appended, Commit, Conflict, NewEvent, RecordedEvent, StreamAppend, StreamName
 from eventstore.store import EVERYTHING, EventStore, Selection
+from tests.waiting import DEADLINE
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 PUMP = StreamName("thing:farm.one:pump")
@@ -51,7 +52,7 @@ async def everything(
     return [found for page in pages for found in page]
 
 
-async def first(batches: AsyncIterator[Batch], count: int, *, seconds: float = 20) -> list[RecordedEvent]:
+async def first(batches: AsyncIterator[Batch], count: int, *, seconds: float = DEADLINE) -> list[RecordedEvent]:
     """The first ``count`` events of a subscription, which is closed then."""
     found: list[RecordedEvent] = []
     async with asyncio.timeout(seconds):

@@ -25,6 +25,7 @@ from tests.contract.given import (
     positions,
     refusal,
 )
+from tests.waiting import DEADLINE
 
 
 class AppendContract:
@@ -297,7 +298,7 @@ class SubscribeContract:
 
         for revision in range(3):
             await append(store, commit(PUMP, revision), at=minutes(revision))
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(DEADLINE):
             following = asyncio.create_task(follow())
             for revision in range(3, 7):
                 await append(store, commit(PUMP, revision), at=minutes(revision))

@@ -35,10 +35,12 @@ class Client:
     keys: Iterator[int] = field(default_factory=itertools.count)
     repeats: int = 0
 
-    async def put(self, services: Sequence[Service], path: str, value: object, **headers: str) -> Answer:
-        """PUT with a key of its own: takes effect at most once, however often it is sent, and to whomever."""
-        key = f"{self.name}-{next(self.keys)}"
-        return await self._insist(services, "PUT", path, value, {"Idempotency-Key": key, **headers})
+    async def put(
+        self, services: Sequence[Service], path: str, value: object, *, key: str | None = None, **headers: str
+    ) -> Answer:
+        """PUT with a key, one of its own if none is given: takes effect at most once, however often and to whomever."""
+        chosen = key or f"{self.name}-{next(self.keys)}"
+        return await self._insist(services, "PUT", path, value, {"Idempotency-Key": chosen, **headers})
 
     async def get(self, services: Sequence[Service], path: str) -> Answer:
         return await self._insist(services, "GET", path, None, {})
@@ -78,5 +80,5 @@ class Client:
 @asynccontextmanager
 async def client(name: str) -> AsyncIterator[Client]:
     credentials = {"Authorization": aiohttp.encode_basic_auth(USER, PASSWORD)}
-    async with aiohttp.ClientSession(headers=credentials, timeout=aiohttp.ClientTimeout(total=20)) as session:
+    async with aiohttp.ClientSession(headers=credentials, timeout=aiohttp.ClientTimeout(total=DEADLINE / 3)) as session:
         yield Client(session=session, name=name)

@@ -20,6 +20,7 @@ MERGE_PATCH = "application/merge-patch+json"
 BATCH = 32
 """Publications on their way at once: so many may be unconfirmed when the connection breaks."""
 
+CONNECT_SECONDS, CONFIRM_SECONDS = 30.0, 60.0
 NAMESPACE = "farm"
 ANSWERS = "answers"
 TROUBLE = (aio_pika.exceptions.AMQPError, OSError, RuntimeError, TimeoutError)
@@ -91,7 +92,7 @@ class Load:
         self._stopping = False
         while batch or not self._stopping:
             try:
-                async with await aio_pika.connect(self._url, timeout=5) as connection:
+                async with await aio_pika.connect(self._url, timeout=CONNECT_SECONDS) as connection:
                     channel = await connection.channel()
                     exchange = await channel.get_exchange(Topology().commands, ensure=False)
                     while batch or not self._stopping:
@@ -104,9 +105,9 @@ class Load:
 
     async def _publish(self, exchange: AbstractExchange, batch: list[Envelope]) -> list[Envelope]:
         """What was not confirmed of the batch; raises if that is all of it."""
-        async with asyncio.timeout(15):
+        async with asyncio.timeout(DEADLINE):
             outcomes = await asyncio.gather(
-                *(exchange.publish(each.message(answered=True), each.thing, timeout=10) for each in batch),
+                *(exchange.publish(each.message(answered=True), each.thing, timeout=CONFIRM_SECONDS) for each in batch),
                 return_exceptions=True,
             )
         left = []

@@ -16,6 +16,7 @@ from tests.faults.load import Load, loading
 from tests.faults.promises import check_promises
 from tests.faults.service import service
 from tests.faults.world import watched
+from tests.waiting import DEADLINE
 
 APPEND_LOCK = "SELECT pg_advisory_xact_lock(21591, 1)"
 STOPS_APPENDS = {
@@ -71,7 +72,7 @@ async def held(database_url: str, statement: str) -> AsyncIterator[None]:
     transaction = connection.transaction()
     await transaction.start()
     try:
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(DEADLINE):
             await connection.execute(statement)
         yield
     finally:

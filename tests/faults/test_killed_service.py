@@ -12,9 +12,7 @@ from tests.faults.conftest import Tell
 from tests.faults.load import Load, loading
 from tests.faults.promises import check_promises
 from tests.faults.service import Service, service
-from tests.faults.world import World, watched
-
-RECOVERY_SECONDS = 30.0
+from tests.faults.world import RECOVERY_SECONDS, World, watched
 
 
 async def test_a_killed_service_loses_nothing_and_repeats_no_effect(

@@ -68,14 +68,14 @@ async def test_poison_lies_in_the_dead_letters_with_its_reason_and_stops_nothing
     async with service(home, database_url, amqp_url) as running, watched(database_url, amqp_url) as world:
         load = Load(amqp_url, chance, landed=lambda: world.head)
         poison = dict(POISON)
+        fuzz = {
+            f"fuzz {number}": spoiled(envelope(f"{PUMP}/modify", "/attributes/a", 1), chance)
+            for number in range(FUZZED)
+        }
         async with loading(load):
             await world.grown(100)
             await poured(amqp_url, poison)
             await world.grown(300)
-            fuzz = {
-                f"fuzz {number}": spoiled(envelope(f"{PUMP}/modify", "/attributes/a", 1), chance)
-                for number in range(FUZZED)
-            }
             await poured(amqp_url, fuzz)
         log = await settled(world, load.confirmed)
         check_log(log)

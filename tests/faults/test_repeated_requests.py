@@ -40,7 +40,7 @@ async def test_a_repeated_request_gets_the_first_answer_after_a_cut_or_a_crash(
             if number % 20 == 19:
                 await running.kill()
                 await running.start()
-            answers = [await app.once(running, "PUT", path, value, {"Idempotency-Key": key}) for _ in range(2)]
+            answers = [await app.put([running], path, value, key=key) for _ in range(2)]
             assert answers[0] == answers[1]
             assert answers[0].status == (201 if is_new(await world.log(), key) else 204)
             assert answers[0].etag is not None

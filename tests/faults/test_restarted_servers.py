@@ -17,11 +17,8 @@ from tests.faults.conftest import Tell
 from tests.faults.load import Load, loading
 from tests.faults.promises import check_no_defects, check_promises
 from tests.faults.service import STOP_SECONDS, Service, service
-from tests.faults.world import watched
+from tests.faults.world import RECOVERY_SECONDS, watched
 from tests.keeper import TEST_SETTINGS, programs_home
-
-RECOVERY_SECONDS = 30.0
-"""How long after the server's return events must be stored again."""
 
 Fault = Callable[[], Awaitable[None]]
 
@@ -71,6 +68,7 @@ async def test_a_service_stops_in_time_while_the_broker_is_away(
     home: Path, broker: EmbeddedRabbitMQ, database_url: str, chance: random.Random, tell: Tell
 ) -> None:
     async with service(home, database_url, broker.url) as running, watched(database_url, broker.url) as world:
+        await asyncio.to_thread(broker.settle)
         load = Load(broker.url, chance, landed=lambda: world.head)
         async with loading(load):
             await world.grown(300)

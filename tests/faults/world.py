@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
@@ -25,6 +26,9 @@ BACKEND = "backend"
 END = "end"
 ACKNOWLEDGED = 500
 LOOK_SECONDS = 0.02
+CONNECT_SECONDS = 30.0
+RECOVERY_SECONDS = float(os.environ.get("TWINLOG_SOAK_RECOVERY_SECONDS") or DEADLINE)
+"""How long after a fault is over events must be stored again: a promise under ``make soak``, else any time."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -59,7 +63,7 @@ class World:
 
     async def waiting(self, queue: str) -> int:
         """Messages ready in a queue; those delivered and unacknowledged are not counted."""
-        async with await aio_pika.connect(self.amqp_url, timeout=5) as connection:
+        async with await aio_pika.connect(self.amqp_url, timeout=CONNECT_SECONDS) as connection:
             channel = await connection.channel()
             declared = await channel.declare_queue(queue, passive=True)
             return declared.declaration_result.message_count or 0
@@ -72,12 +76,12 @@ class World:
 
     async def take_all(self, queue: str) -> list[AbstractIncomingMessage]:
         """Everything that lies in a queue, in order; nobody else may be consuming."""
-        async with await aio_pika.connect(self.amqp_url, timeout=5) as connection:
+        async with await aio_pika.connect(self.amqp_url, timeout=CONNECT_SECONDS) as connection:
             return [message async for message in _delivered(connection, queue, keep=False)]
 
     async def look(self, queue: str) -> list[AbstractIncomingMessage]:
         """What lies in a queue, which stays there."""
-        async with await aio_pika.connect(self.amqp_url, timeout=5) as connection:
+        async with await aio_pika.connect(self.amqp_url, timeout=CONNECT_SECONDS) as connection:
             return [message async for message in _delivered(connection, queue, keep=True)]
 
     async def differences(self) -> list[str]:
@@ -129,7 +133,7 @@ async def watched(database_url: str, amqp_url: str) -> AsyncIterator[World]:
 
 async def prepare(amqp_url: str) -> None:
     """Declare what belongs to the backend and the devices."""
-    async with await aio_pika.connect(amqp_url, timeout=5) as connection:
+    async with await aio_pika.connect(amqp_url, timeout=CONNECT_SECONDS) as connection:
         channel = await connection.channel()
         exchange = await channel.declare_exchange(Topology().events, "topic", durable=True)
         backend = await channel.declare_queue(BACKEND, durable=True)

@@ -10,7 +10,7 @@ import pytest
 from protocol.enforcement.events import visible_event
 from protocol.identifiers import PolicyId, ThingId
 from protocol.json import MISSING
-from protocol.policies.resolve import compiled
+from protocol.policies.resolve import compile_policy
 from protocol.signals import Action, Event
 from tests.matrix.codes import POLICY, THING, Path
 from tests.matrix.model import NOTHING, Oracle, at
@@ -72,7 +72,7 @@ def test_a_role_is_told_of_every_event_what_the_slow_model_says(role: Role) -> N
         if slow is None or oracle.document(kind, entity_id) is None:
             continue
         policy = WORLD.policies[str(oracle.governing(kind, entity_id))]
-        enforcer = compiled(policy, {PolicyId(name): each for name, each in WORLD.policies.items()})
+        enforcer = compile_policy(policy, {PolicyId(name): each for name, each in WORLD.policies.items()})
         the_id = ThingId(entity_id) if kind == "thing" else PolicyId(entity_id)
         for action, path, value in events(oracle, kind, entity_id):
             event = Event(entity_id=the_id, action=action, path=path, value=value)

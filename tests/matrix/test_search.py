@@ -45,6 +45,7 @@ from tests.matrix.model import UNAUTHENTICATED, Expected, Oracle
 from tests.matrix.roles import EVERYWHERE, NOBODY, ROLES, Role
 from tests.matrix.searches import SEARCHES, found_by
 from tests.matrix.world import commands, made_world
+from tests.waiting import DEADLINE
 
 WORLD: Final = made_world()
 FORMS: Final = frozenset({*EVERYWHERE, "deep-revoked", "feature-reader", "drawn-4"})
@@ -128,6 +129,7 @@ def _wrong_method(row: Row, method: str, role: Role) -> Cell:
 
 async def test_every_search_finds_and_counts_what_its_caller_may_read(world: World) -> None:
     head = await world.store.head()
+    assert await world.searching.persisted(head, DEADLINE)
     assert {row.path for row in world.rows} == SEARCHES.keys()
     problems = [
         f"{role} {cell}: {problem}"
@@ -154,14 +156,14 @@ class Listener:
         return True
 
     async def next(self, address: str) -> SearchEvent:
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(DEADLINE):
             whose, event = await self._heard.get()
         assert whose == address
         return event
 
 
 async def test_a_search_by_messages_finds_what_its_caller_may_read_and_is_its_callers_alone(world: World) -> None:
-    await world.searching.persisted(await world.store.head(), 60)
+    assert await world.searching.persisted(await world.store.head(), DEADLINE)
     listener, stranger = Listener(), next(role for role in ROLES if role.name == "stranger")
     session = SearchSession(
         searching=world.searching,

@@ -37,6 +37,10 @@ env:
   - name: TWINLOG_{{ $variable }}
     valueFrom: {secretKeyRef: {name: {{ $secret }}, key: {{ $key }}}}
   {{- end }}
+  {{- with .Values.trustedProxies }}
+  - name: TWINLOG_TRUSTED_PROXIES
+    value: {{ . | quote }}
+  {{- end }}
   {{- range $name, $value := .Values.environment }}
   - name: {{ $name }}
     value: {{ $value | quote }}

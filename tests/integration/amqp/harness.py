@@ -22,10 +22,9 @@ from services.amqp.searches import SearchEdge
 from services.amqp.topology import Topology
 from services.metrics import Metrics
 from services.outcomes import Index
-from tests.waiting import eventually
+from tests.waiting import DEADLINE, eventually
 
 FAST = Backoff(first=0.02, longest=0.2, steady=1.0)
-DEADLINE = 30.0
 
 
 def envelope(
@@ -117,8 +116,17 @@ async def field(url: str, topology: Topology | None = None) -> AsyncIterator[Fie
         yield Field(connection, await connection.channel(), topology or Topology())
 
 
+async def comes_back(url: str, count: int, name: str = "twinlog.commands") -> None:
+    """Wait until so many messages are in the queue: what a consumer had comes back a moment after it has gone."""
+
+    async def is_back() -> bool:
+        return await left_in_queue(url, name) == count
+
+    await eventually(is_back, f"{count} messages are back in {name}")
+
+
 async def left_in_queue(url: str, name: str = "twinlog.commands") -> int:
-    """Messages in the queue; a consumer that has just gone gives its own back a moment later."""
+    """Messages in the queue that nobody consumes any more."""
     async with field(url) as world:
         while True:
             channel = await world.connection.channel()
@@ -138,7 +146,7 @@ def new_meters() -> Meters:
 
 
 def new_link(url: str, name: str = "test") -> Link:
-    return Link(url, Topology(), name=name, backoff=FAST, heartbeat=5)
+    return Link(url, Topology(), name=name, backoff=FAST, heartbeat=60)
 
 
 def new_consumer(
@@ -167,7 +175,7 @@ def new_consumer(
 
 
 @asynccontextmanager
-async def running(consumer: CommandConsumer, *, stop_seconds: float = 10.0) -> AsyncIterator[CommandConsumer]:
+async def running(consumer: CommandConsumer, *, stop_seconds: float = DEADLINE) -> AsyncIterator[CommandConsumer]:
     """Run a consumer until the end of the block, then stop it in order."""
     task = asyncio.ensure_future(consumer.run())
     try:
@@ -217,8 +225,9 @@ class Line:
         if self.refuses:
             writer.transport.abort()
             return
+        self._writers.add(writer)  # before the far side is there: a cut meanwhile is one of this connection, too
         far_reader, far_writer = await asyncio.open_connection(*self._target)
-        self._writers |= {writer, far_writer}
+        self._writers.add(far_writer)
         for source, sink in ((reader, far_writer), (far_reader, writer)):
             task = asyncio.ensure_future(_pump(source, sink))
             self._tasks.add(task)

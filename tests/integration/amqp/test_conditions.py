@@ -9,14 +9,16 @@ from tests.integration.amqp.service import in_memory
 async def test_conditions_in_an_envelope_decide_what_becomes_an_event(amqp_url: str) -> None:
     async with in_memory(amqp_url) as service, field(amqp_url) as world:
         answers = await world.queue("answers")
-        await world.send(envelope(path="/", value={"attributes": {"rpm": 900}}, action="create"), reply_to="answers")
+        create = envelope(path="/", value={"attributes": {"rpm": 900}}, action="create")
+        await world.send(create, reply_to="answers", correlation_id="0")
         for value, name, text in (
             (1, "condition", "gt(attributes/rpm,900)"),
             (2, "condition", "and(eq(attributes/rpm,900),eq(_revision,1))"),
             (3, "condition", "eq(attributes/rpm,2"),
             (4, "live-channel-condition", "eq(attributes/rpm,2)"),
         ):
-            await world.send(envelope(value=value, headers={name: text}), reply_to="answers")
+            changed = envelope(value=value, headers={name: text})
+            await world.send(changed, reply_to="answers", correlation_id=str(value))
         patch = envelope(
             path="/attributes",
             value={"rpm": 5, "on": True},
@@ -26,9 +28,11 @@ async def test_conditions_in_an_envelope_decide_what_becomes_an_event(amqp_url: 
                 "merge-thing-patch-conditions": {"rpm": "gt(attributes/rpm,900)"},
             },
         )
-        await world.send(patch, reply_to="answers")
+        await world.send(patch, reply_to="answers", correlation_id="5")
 
-        received = [orjson.loads(each.body) for each in await take_all(answers, 6)]
+        # Effects are in the order of the commands; an answer that waits for no append may overtake others.
+        messages = sorted(await take_all(answers, 6), key=lambda message: str(message.correlation_id))
+        received = [orjson.loads(each.body) for each in messages]
         assert [each["status"] for each in received] == [201, 412, 204, 400, 405, 204]
         assert [each["value"]["error"] for each in received if each["status"] >= 400] == [
             "things:condition.failed",

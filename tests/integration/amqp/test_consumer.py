@@ -9,7 +9,7 @@ from protocol.errors import DittoError, GatewayServiceUnavailable, PreconditionF
 from protocol.signals import Command, Response
 from services.amqp.fakes import ScriptedCommanding, Submission, done
 from services.amqp.identity import EntityBinding, Identity
-from tests.integration.amqp.harness import envelope, field, left_in_queue, new_consumer, running, take
+from tests.integration.amqp.harness import comes_back, envelope, field, left_in_queue, new_consumer, running, take
 from tests.waiting import eventually
 
 
@@ -198,7 +198,7 @@ async def test_nothing_is_acknowledged_before_its_future_is_done_and_then_in_bul
                 submission.succeed()
             await consumer.stop(0.2)
         # Answered out of order, and the first one never: nothing may have been acknowledged.
-        assert await left_in_queue(amqp_url) == 10
+        await comes_back(amqp_url, 10)
 
         commanding.answer = done
         commanding.submissions.clear()

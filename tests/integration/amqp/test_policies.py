@@ -113,6 +113,8 @@ async def test_a_policy_lives_its_life_in_envelopes(ask: Backend) -> None:
         ("modify", "/entries/guests/subjects/http://issuer:x", {"type": "t"}, 201, "created"),
         ("modify", "/entries/guests/resources/thing:/attributes/a", READ, 201, "created"),
         ("modify", "/entries/guests/resources/policy:/entries/guests", READ, 201, "created"),
+        ("modify", "/entries/guests/resources/thing:/attributes/a~0b", READ, 201, "created"),
+        ("delete", "/entries/guests/resources/thing:/attributes/a~0b", ..., 204, "deleted"),
         ("modify", "/entries/guests/namespaces", ["farm.one"], 204, "modified"),
         ("delete", "/entries/guests/subjects/http://issuer:x", ..., 204, "deleted"),
         ("delete", "/entries/guests/resources/thing:/attributes/a", ..., 204, "deleted"),
@@ -230,7 +232,6 @@ async def test_an_audience_is_told_what_it_may_read_and_nothing_of_the_rest(
             "correlation-id": "c",
             "ditto-originator": OWNER,
             "content-type": "application/json",
-            "reply-to": "answers",
         }
         assert event["headers"] == {**headers, "response-required": False, "entity-revision": 9}
         assert "1234" not in str(event)

@@ -14,7 +14,7 @@ from services.amqp.frames import publication, publish_method
 from services.amqp.topology import Topology, TopologyConflict, declare
 from services.embedded.processes import free_port
 from tests.integration.amqp.harness import FAST, background, envelope, field, left_in_queue, new_consumer, running
-from tests.waiting import eventually
+from tests.waiting import DEADLINE, eventually
 
 
 async def test_an_exchange_of_another_type_is_named_in_a_clear_sentence(amqp_url: str) -> None:
@@ -64,7 +64,7 @@ async def test_without_a_broker_a_link_keeps_trying_and_stops_at_once(unused_por
     consumer = new_consumer(f"amqp://127.0.0.1:{unused_port}/", ScriptedCommanding())
     async with background(consumer.run()) as task:
         await eventually(lambda: consumer.link.state is LinkState.WAITING, "it waits")
-        await consumer.stop(5)
+        await consumer.stop(DEADLINE)
         await eventually(task.done, "it has ended")
     assert consumer.link.state is LinkState.CLOSED
 
@@ -91,7 +91,7 @@ async def test_a_stop_finishes_and_acknowledges_what_is_in_flight(amqp_url: str)
         for number in range(3):
             await world.send(envelope(value=number))
         await eventually(lambda: len(commanding.submissions) == 3, "all are submitted")
-        async with background(consumer.stop(10)):
+        async with background(consumer.stop(DEADLINE)):
             for submission in commanding.submissions:
                 submission.succeed()
             await eventually(task.done, "it has ended")
@@ -150,6 +150,6 @@ async def test_a_session_that_hears_first_that_its_connection_is_lost_begins_ane
             await connection.close()
             await connection.channel()  # aiormq says RuntimeError
 
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(DEADLINE):
         await Link(amqp_url, Topology(), name="test", backoff=FAST).run(session)
     assert sessions == 2

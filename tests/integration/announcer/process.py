@@ -11,6 +11,8 @@ from contextlib import asynccontextmanager
 from tests.integration.announcer.stage import real_clock, stage
 
 READY = b"announcing\n"
+CLAIM_SECONDS = 2.0
+"""So long the policies of one that was killed are left alone."""
 
 
 @asynccontextmanager
@@ -36,7 +38,10 @@ async def at_work(process: asyncio.subprocess.Process) -> None:
 
 
 async def main(database_url: str, amqp_url: str) -> None:
-    async with stage(database_url, amqp_url, clock=real_clock, projecting=False) as service, service.announcing():
+    async with (
+        stage(database_url, amqp_url, clock=real_clock, projecting=False) as service,
+        service.announcing(claim_seconds=CLAIM_SECONDS),
+    ):
         sys.stdout.write(READY.decode())
         sys.stdout.flush()
         await asyncio.Event().wait()

@@ -37,7 +37,7 @@ from services.commanding.commanding import Commanding
 from services.commanding.limits import CommandingLimits
 from services.metrics import Metrics
 from tests.integration.amqp.harness import background, new_link, new_meters, running, take
-from tests.waiting import eventually
+from tests.waiting import DEADLINE, eventually
 
 START = datetime(2026, 6, 1, 10, tzinfo=UTC)
 POLICY = PolicyId("farm.one:p1")
@@ -135,10 +135,13 @@ class Stage:
         return await self.reader.list()
 
     @asynccontextmanager
-    async def announcing(self, *, claim_seconds: float = 2.0) -> AsyncIterator[Announcer]:
-        """An announcer of this process; any number may run."""
+    async def announcing(self, *, claim_seconds: float = 60.0) -> AsyncIterator[Announcer]:
+        """An announcer of this process; any number may run.
+
+        No test outlasts a claim or the wait for a confirm: then an announcement may be told twice, as is promised.
+        """
         meters = Meters(Metrics())
-        publisher = AnnouncementPublisher(new_link(self.url, "announcements"), confirm_seconds=5)
+        publisher = AnnouncementPublisher(new_link(self.url, "announcements"), confirm_seconds=60)
         announcer = Announcer(
             claims=Claims(self.pool, uuid.uuid4().hex, seconds=claim_seconds),
             reader=self.reader,
@@ -209,7 +212,7 @@ async def stage(
         yield found
 
 
-async def until(condition: Callable[[], Awaitable[bool]], what: str, *, within: float = 20.0) -> None:
+async def until(condition: Callable[[], Awaitable[bool]], what: str, *, within: float = DEADLINE) -> None:
     await eventually(condition, what, within=within)
 
 

@@ -1,6 +1,7 @@
 """The documentation's example over real servers: told of its end, one application extends its access, another does not.
 
 Commands are taken by one service, announcing and removing is done by another on the same database, as in a deployment.
+Time is theirs: so both are told an hour early, and the owner shortens the access of the one that does nothing.
 """
 
 from __future__ import annotations
@@ -16,7 +17,6 @@ from typing import Any
 
 import aiohttp
 import orjson
-import pytest
 from aio_pika.abc import AbstractQueue
 from pydantic import SecretStr
 
@@ -26,10 +26,9 @@ from tests.integration.amqp.harness import field, take
 from tests.integration.announcer.stage import until
 from tests.provider import ISSUER, claims, jwk, rsa_key, token
 
-pytestmark = pytest.mark.timeout(120)
-
-SECONDS = 12
-NOTICE = "8s"
+SOON, LATER = timedelta(seconds=3), timedelta(hours=1)
+AT_ONCE, IN_TIME = "2h", "2s"
+"""How long before its end an application is told: it ends in less than two hours anyway, or in time."""
 POLICY, THING = "/api/2/policies/farm.one:p", "/api/2/things/farm.one:t"
 IMPORTING, IMPORTED_THING = "/api/2/policies/farm.one:q", "/api/2/things/farm.one:u"
 ALL = {"grant": ["READ", "WRITE"], "revoke": []}
@@ -59,9 +58,14 @@ def login(who: str) -> dict[str, str]:
     return {"Authorization": f"Bearer {token(claims(sub=who, iat=now, exp=now + 600))}"}
 
 
-def temporary(expiry: datetime) -> dict[str, object]:
-    announcement = {"beforeExpiry": NOTICE, "randomizationInterval": "0s"}
+def temporary(expiry: datetime, notice: str) -> dict[str, object]:
+    announcement = {"beforeExpiry": notice, "randomizationInterval": "0s"}
     return {"type": "application", "expiry": printed(expiry), "announcement": announcement}
+
+
+def in_(span: timedelta) -> datetime:
+    """The end of a second, as subjects expire here."""
+    return (datetime.now(UTC) + span).replace(microsecond=0)
 
 
 def printed(moment: datetime) -> str:
@@ -102,10 +106,10 @@ async def house(database_url: str, amqp_url: str, home: Path) -> AsyncIterator[t
 async def prepare(call: Callers, expiry: datetime) -> None:
     """A policy with two applications whose time is limited, a thing of it, and a thing of a policy that imports it."""
     one = {
-        "subjects": {"farm:app-1": temporary(expiry)},
+        "subjects": {"farm:app-1": temporary(expiry, AT_ONCE)},
         "resources": {"thing:/": READ, "policy:/entries/one/subjects/farm:app-1": ALL},
     }
-    two = {"subjects": {"farm:app-2": temporary(expiry)}, "resources": {"thing:/": READ, "policy:/": READ}}
+    two = {"subjects": {"farm:app-2": temporary(expiry, AT_ONCE)}, "resources": {"thing:/": READ, "policy:/": READ}}
     reader = {"subjects": {"nginx:bob": {"type": "person"}}, "resources": {"thing:/": READ}}
     entries = {"owner": OWNER, "one": one, "two": two, "reader": reader}
     assert await call.status("ada", "PUT", POLICY, {"entries": entries}) == 201
@@ -119,7 +123,7 @@ async def test_who_extends_in_time_keeps_access_and_who_does_not_gets_401(
     database_url: str, amqp_url: str, home: Path
 ) -> None:
     async with house(database_url, amqp_url, home) as (call, queue):
-        expiry = (datetime.now(UTC) + timedelta(seconds=SECONDS)).replace(microsecond=0)
+        expiry = in_(LATER)
         await prepare(call, expiry)
         for app in ("app-1", "app-2"):
             assert await call.status(app, "GET", THING) == 200
@@ -127,12 +131,16 @@ async def test_who_extends_in_time_keeps_access_and_who_does_not_gets_401(
         told = [orjson.loads((await take(queue)).body)["value"] for _ in range(2)]
         assert sorted(value["subjectIds"] for value in told) == [["farm:app-1"], ["farm:app-2"]]
         assert {datetime.fromisoformat(value["deleteAt"]) for value in told} == {expiry}
-        assert datetime.now(UTC) < expiry
 
-        extended = temporary(expiry + timedelta(hours=1))
+        extended = temporary(expiry + LATER, IN_TIME)
         assert await call.status("app-1", "PUT", f"{POLICY}/entries/one/subjects/farm:app-1", extended) == 204
+        end = in_(SOON)
+        hurried = f"{POLICY}/entries/two/subjects/farm:app-2"
+        assert await call.status("ada", "PUT", hurried, temporary(end, AT_ONCE)) == 204
+        told_of = orjson.loads((await take(queue)).body)["value"]
+        assert told_of == {"deleteAt": printed(end), "subjectIds": ["farm:app-2"]}
         await until(refused(call, "app-2"), "the access has ended")
-        assert datetime.now(UTC) >= expiry
+        assert datetime.now(UTC) >= end
 
         await everything_is_401_for_the_one_that_expired(call)
         assert await call.status("app-1", "GET", THING) == 200

@@ -13,7 +13,7 @@ import orjson
 from aio_pika.abc import AbstractIncomingMessage, AbstractQueue
 
 PROJECT = Path(__file__).parents[3]
-SECONDS = 110.0
+SECONDS = 300.0
 USER, PASSWORD = "ada", "lovelace"
 
 

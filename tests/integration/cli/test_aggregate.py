@@ -1,9 +1,10 @@
 import pytest
 
-from tests.integration.cli.program import Twinlog
+from tests.integration.cli.program import SECONDS, Twinlog
 from tests.integration.cli.test_serving import put
+from tests.waiting import eventually
 
-pytestmark = pytest.mark.timeout(300)  # many processes, each of which takes seconds to start
+pytestmark = pytest.mark.timeout(1_200)  # many processes, each of which takes seconds to start
 
 
 async def test_things_are_counted_and_summed_up_as_a_table_and_as_lines(twinlog: Twinlog) -> None:
@@ -11,8 +12,12 @@ async def test_things_are_counted_and_summed_up_as_a_table_and_as_lines(twinlog:
         for number in range(3):
             attributes = {"state": "on" if number else "off", "n": 2**62 + number}
             assert await put(twinlog, f"farm.one:t{number}", {"attributes": attributes}) == 201
-        done = await twinlog("search", "exists(attributes/n)", "--json", "--fields", "thingId")
-        assert len(done.lines) == 3
+
+        async def all_are_found() -> bool:
+            done = await twinlog("search", "exists(attributes/n)", "--json", "--fields", "thingId")
+            return len(done.lines) == 3
+
+        await eventually(all_are_found, within=SECONDS)
         asked = ("aggregate", "--group", "attributes/state", "--select", "count,sum(attributes/n)")
         done = await twinlog(*asked, "--json")
         assert done.text.splitlines() == [

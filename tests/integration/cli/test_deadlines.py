@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from protocol.announcements.decide import Rules
+from protocol.identifiers import PolicyId
 from protocol.json import JsonObject
 from services.embedded.processes import free_port
 from tests.integration.amqp.harness import field, take
@@ -45,16 +46,17 @@ async def told_of(database_url: str, amqp_url: str) -> AsyncIterator[Stage]:
             await service_is_told(service)
             clock.set(561)
             await take(queue)
+            await until(lambda: _at(service, unanswered="published"), "the confirm is recorded at its time")
             clock.set(600)
             await gone(service, "farm.one:answered")
-            await until(lambda: _shown(service), "the read model has followed")
+            await until(lambda: _at(service, unanswered="published", answered="expired"), "the read model has followed")
         yield service
 
 
-async def _shown(service: Stage) -> bool:
-    listed = await service.listed()
-    stages = {each.policy_id: each.watch.outcome or each.watch.stage for each in listed}
-    return (stages.get("farm.one:answered"), stages.get("farm.one:unanswered")) == ("expired", "published")
+async def _at(service: Stage, **stages: str) -> bool:
+    """Whether the read model shows that the policies of ``farm.one`` have come so far."""
+    shown = {each.policy_id: each.watch.outcome or each.watch.stage for each in await service.listed()}
+    return all(shown.get(PolicyId(f"farm.one:{name}")) == stage for name, stage in stages.items())
 
 
 async def test_due_announced_acknowledged_and_removed_subjects_are_told(twinlog: Twinlog, told_of: Stage) -> None:

@@ -6,7 +6,7 @@ import pytest
 from tests.integration.cli.program import SECONDS, Twinlog, end
 from tests.waiting import eventually
 
-pytestmark = pytest.mark.timeout(300)  # many processes, each of which takes seconds to start
+pytestmark = pytest.mark.timeout(1_200)  # many processes, each of which takes seconds to start
 
 SLICE = ("demo", "--airports", "30", "--readings", "1500")
 

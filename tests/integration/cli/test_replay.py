@@ -10,7 +10,7 @@ from tests.integration.cli.conftest import Fill
 from tests.integration.cli.program import SECONDS, Twinlog, end, listen
 from tests.waiting import eventually
 
-pytestmark = pytest.mark.timeout(300)  # many processes, each of which takes seconds to start
+pytestmark = pytest.mark.timeout(1_200)  # many processes, each of which takes seconds to start
 
 MANY = 40_000
 
@@ -95,7 +95,7 @@ async def test_a_killed_replay_to_an_exchange_is_resumed_without_a_gap(
         heard = await listen(queue)
         places: list[int] = []
         seen: set[int] = set()
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(SECONDS):
             while len(seen) < MANY:
                 message = await heard.get()
                 places.append(int(str(message.headers["position"])))
@@ -114,7 +114,7 @@ async def test_replayed_messages_are_envelopes_that_a_consumer_can_tell_apart(
         queue = await channel.declare_queue("heard", exclusive=True)
         await queue.bind(exchange, "things.farm.one.pump-0.modified")
         assert (await twinlog.with_(TWINLOG_AMQP_URL=amqp_url)("events", "replay", "amqp:again")).code == 0
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(SECONDS):
             message = await queue.get(no_ack=True)
     assert message is not None
     assert message.headers["x-twinlog-replay"] == 1

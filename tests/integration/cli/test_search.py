@@ -24,7 +24,7 @@ REFUSED = (
     (("-n", "0"), "-n"),
 )
 
-pytestmark = pytest.mark.timeout(300)  # many processes, each of which takes seconds to start
+pytestmark = pytest.mark.timeout(1_200)  # many processes, each of which takes seconds to start
 
 
 def created(stream: str, value: object) -> Commit:

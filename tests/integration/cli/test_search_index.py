@@ -13,7 +13,7 @@ from tests.integration.cli.program import SECONDS, Twinlog, end, said
 from tests.integration.cli.test_serving import put
 from tests.waiting import eventually
 
-pytestmark = pytest.mark.timeout(300)  # many processes, each of which takes seconds to start
+pytestmark = pytest.mark.timeout(1_200)  # many processes, each of which takes seconds to start
 
 
 async def test_an_operator_restricts_a_namespace_watches_it_and_takes_it_back(twinlog: Twinlog) -> None:
@@ -54,6 +54,8 @@ async def test_what_cannot_be_indexed_is_said_in_a_sentence(twinlog: Twinlog) ->
 
 
 THINGS = 4_000
+HOLD = "SELECT 1 FROM search_keys WHERE thing_id = $1 FOR UPDATE"
+"""Lets nobody index a thing anew, nor those that come with it."""
 
 
 async def test_a_service_that_was_killed_goes_on_where_it_was(
@@ -64,7 +66,7 @@ async def test_a_service_that_was_killed_goes_on_where_it_was(
     streams = [StreamName(f"thing:farm.one:t{number:05}") for number in range(THINGS)]
     appends = [StreamAppend(stream=stream, expected_revision=0, events=(born,)) for stream in streams]
     await store.append([Commit(appends=(append,)) for append in appends], recorded_at=FIRST_DAY)
-    async with await create_pool(database_url, size=1) as pool:
+    async with await create_pool(database_url, size=2) as pool:
 
         async def done() -> int:
             (found,) = await index_progress(pool, ["farm.one"])
@@ -73,15 +75,22 @@ async def test_a_service_that_was_killed_goes_on_where_it_was(
         async def begun() -> bool:
             return await done() > 0
 
+        async def indexed() -> bool:
+            (found,) = await index_progress(pool, ["farm.one"])
+            return found.position >= THINGS
+
         killed = await twinlog.start("serve", "--port", "0")
         await said(killed, b"Twinlog is ready")
-        assert (await twinlog("search-index", "set", "farm.one", "attributes/a1")).code == 0
-        await eventually(begun, within=SECONDS)
-        await end(killed, signal.SIGKILL)
+        await eventually(indexed, "every thing is indexed as it came", within=SECONDS)
+        async with pool.acquire() as connection, connection.transaction():
+            await connection.execute(HOLD, streams[THINGS // 2].removeprefix("thing:"))
+            assert (await twinlog("search-index", "set", "farm.one", "attributes/a1")).code == 0
+            await eventually(begun, within=SECONDS)
+            await end(killed, signal.SIGKILL)
         reached = await done()
         assert 0 < reached < THINGS
         async with twinlog.serving():
-            assert await done() in {0, *range(reached, THINGS)}
+            assert await done() in {0, *range(reached, THINGS + 1)}
             finished = await twinlog("search-index", "set", "farm.one", "attributes/a1", "--wait", "--json")
             assert finished.lines[0]["state"] == "complete"
             check = await twinlog("rebuild", "search", "--check")

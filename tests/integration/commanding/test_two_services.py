@@ -19,16 +19,19 @@ from protocol.identifiers import ThingId
 from protocol.json import JsonValue
 from protocol.signals import Command, RetrieveThings
 from services.commanding.commanding import Commanding
+from tests.waiting import eventually
 
 ALICE = AuthContext(subjects=("test:alice",))
 THINGS = [ThingId(f"farm:pump-{number}") for number in range(5)]
 
 
 @asynccontextmanager
-async def process(url: str, *, quiet: float = 3600) -> AsyncIterator[tuple[Commanding, SoleWriter, PostgresEventStore]]:
+async def process(
+    url: str, *, quiet: float = 3600, term: float = 1.0
+) -> AsyncIterator[tuple[Commanding, SoleWriter, PostgresEventStore]]:
     """A service with everything of its own; it takes the lease after ``quiet`` seconds alone."""
     async with await create_pool(url, size=4) as pool, PostgresEventStore(pool) as store:
-        lease = SoleWriter(store, term=1.0, beat=0.05, quiet=quiet)
+        lease = SoleWriter(store, term=term, beat=0.05, quiet=quiet)
         running = asyncio.create_task(lease.run())
         try:
             async with Commanding(
@@ -138,10 +141,10 @@ async def test_the_same_command_in_both_takes_effect_once(database_url: str) -> 
 
 
 async def test_the_sole_writer_answers_from_memory_until_another_writes(database_url: str) -> None:
-    async with process(database_url, quiet=0.05) as (here, lease, _):
+    async with process(database_url, quiet=0.05, term=60) as (here, lease, _):
         thing_id = THINGS[0]
         await here.execute(create(thing_id), ALICE)
-        await holding(lease)
+        await eventually(lease.holds, "the process trusts its states")
         await here.execute(put(thing_id, "n", 1), ALICE)
         assert here.submit(get(thing_id), ALICE).done()
         async with process(database_url) as (there, _, _):
@@ -150,9 +153,3 @@ async def test_the_sole_writer_answers_from_memory_until_another_writes(database
             assert (await here.execute(get(thing_id, "attributes", "n"), ALICE)).value == 2
             await here.execute(put(thing_id, "n", 3), ALICE)
             assert (await there.execute(get(thing_id, "attributes", "n"), ALICE)).value == 3
-
-
-async def holding(lease: SoleWriter) -> None:
-    async with asyncio.timeout(10):
-        while not lease.holds():  # noqa: ASYNC110 - the lease tells nobody when it begins
-            await asyncio.sleep(0.01)

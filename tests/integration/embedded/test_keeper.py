@@ -9,6 +9,7 @@ import psutil
 import pytest
 
 from tests.keeper import ADDRESS, PROJECT
+from tests.waiting import DEADLINE
 
 RUN = """
 import os, sys
@@ -43,6 +44,6 @@ async def test_the_servers_end_with_the_run(end: str) -> None:
     else:
         run.stdin.close()
     await run.wait()
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(DEADLINE):
         while home.exists() or (server.is_running() and server.status() != psutil.STATUS_ZOMBIE):
             await asyncio.to_thread(psutil.wait_procs, [server], 0.1)

@@ -12,6 +12,7 @@ import pytest
 from services.embedded.postgres import EmbeddedPostgres, running_url
 from services.embedded.processes import ServerFailed
 from tests.keeper import PROJECT
+from tests.waiting import DEADLINE
 
 OWNER = """
 import asyncio, sys
@@ -39,7 +40,7 @@ async def run(url: str, statement: str) -> object:
 
 async def refused(url: str) -> None:
     """Wait until nobody serves this address any more."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(DEADLINE):
         while True:
             try:
                 await run(url, "SELECT 1")

@@ -16,7 +16,7 @@ from eventstore.store import EventStore
 from projections.projection import Projection
 from projections.statements import statement
 from tests.integration.projections import sql
-from tests.waiting import eventually
+from tests.waiting import DEADLINE, eventually
 
 START = datetime(2024, 5, 1, 12, tzinfo=UTC)
 
@@ -84,7 +84,7 @@ async def position(pool: Pool, name: str) -> int:
     return await pool.fetchval(statement("read_position"), name) or 0
 
 
-async def reached(pool: Pool, name: str, target: int, *, within: float = 20.0) -> None:
+async def reached(pool: Pool, name: str, target: int, *, within: float = DEADLINE) -> None:
     async def there() -> bool:
         return await position(pool, name) >= target
 

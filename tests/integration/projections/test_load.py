@@ -36,7 +36,6 @@ from tests.integration.projections.fleet import (
     reached,
     running,
 )
-from tests.waiting import eventually
 
 ROOTS: RootPolicies = (("farm.two", PolicyId("farm.one:root")),)
 PROJECTIONS: list[Callable[[], Projection]] = [
@@ -179,19 +178,21 @@ class Stopped:
     def __init__(self, pool: Pool, store: PostgresEventStore, *, keep: bool, rate: float = 1e9) -> None:
         self._pool, self._store = pool, store
         self._options = RebuildOptions(load_from=1, page_size=10, keep_when_cancelled=keep, events_per_second=rate)
-        self.seen: list[RebuildProgress] = []
 
     async def when(self, moment: Callable[[RebuildProgress], bool]) -> None:
+        come = asyncio.Event()
+
+        def look(progress: RebuildProgress) -> None:
+            if moment(progress):
+                come.set()
+
         rebuilds = [
-            Rebuild(self._pool, self._store, make(), options=self._options, report=self.seen.append)
-            for make in PROJECTIONS
+            Rebuild(self._pool, self._store, make(), options=self._options, report=look) for make in PROJECTIONS
         ]
         rebuilding = asyncio.create_task(rebuild_together(rebuilds))
-
-        async def come() -> bool:
-            return any(map(moment, self.seen))
-
-        await eventually(come)
+        waiting = asyncio.create_task(come.wait())
+        await asyncio.wait({rebuilding, waiting}, return_when=asyncio.FIRST_COMPLETED)
+        waiting.cancel()
         rebuilding.cancel()
         await asyncio.gather(rebuilding, return_exceptions=True)
         assert rebuilding.cancelled()

@@ -18,6 +18,7 @@ from projections.statements import Connection
 from projections.twins import TwinsProjection
 from tests.integration.projections import sql
 from tests.integration.projections.fleet import Fleet, contents, created, deleted, fill, modified, reached, running
+from tests.waiting import DEADLINE
 
 
 async def replayed(pool: Pool, store: PostgresEventStore, projection: Projection) -> dict[str, list[str]]:
@@ -161,5 +162,5 @@ async def test_reading_ones_own_writes_waits_for_the_position(
         assert not await elsewhere.wait_for(head, timeout=0.1)
         async with running(ProjectionRunner(pool, store, TwinsProjection, freshness=here).run()):
             for freshness in (here, elsewhere):
-                assert await freshness.wait_for(head, timeout=10)
+                assert await freshness.wait_for(head, timeout=DEADLINE)
                 assert not await freshness.wait_for(head + 1, timeout=0.05)

@@ -21,7 +21,7 @@ from services.settings import load_settings
 from tests.integration.cli.program import PROJECT, SECONDS, Ended, Twinlog, clean_environment, end, said
 from tests.waiting import eventually
 
-pytestmark = pytest.mark.timeout(300)  # many processes, each of which takes seconds to start
+pytestmark = pytest.mark.timeout(1_200)  # many processes, each of which takes seconds to start
 
 MARK = "== next =="
 CURL = Path(__file__).with_name("curl.py")

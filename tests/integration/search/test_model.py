@@ -12,6 +12,7 @@ from projections.rebuild import Rebuild, RebuildOptions
 from projections.runner import ProjectionRunner
 from projections.search.aggregates import Aggregates
 from projections.search.binding import Given
+from projections.search.granting import SLICE
 from projections.search.keys import changed_keys, number_text
 from projections.search.projection import SearchProjection
 from projections.statements import Connection
@@ -55,6 +56,22 @@ async def test_an_imported_policy_reaches_those_who_import_it(searched: Searched
     assert await searched.find() == []
     await searched.apply(("policy:p:base", "created", "/", policy("p:base", entry(ALICE, read=["/"]))))
     assert await searched.find("eq(attributes/n,1)") == ["farm:a"]
+
+
+async def test_a_template_of_many_policies_writes_only_what_its_change_adds(searched: Searched) -> None:
+    fleet = [f"p:{number}" for number in range(2 * SLICE + 1)]
+    own = entry("nginx:owner", read=["/"])
+    await searched.policy(policy("p:base", entry("nginx:op", read=["/attributes/n"])))
+    await searched.policy(*(policy(name, own, imports={"p:base": {}}) for name in fleet))
+    await searched.things({"thingId": "farm:last", "policyId": fleet[-1], "attributes": {"n": 1}})
+    rows = await written(searched, ("policy:p:base", "modified", f"/entries/e0/subjects/{ALICE}", {"type": "test"}))
+    assert rows == {"search_policies": 1, "search_grants": 1 + len(fleet)}
+    assert await searched.find("eq(attributes/n,1)") == ["farm:last"]
+    subjects: JsonObject = {"nginx:op": {"type": "other"}}
+    rows = await written(searched, ("policy:p:base", "modified", "/entries/e0/subjects", subjects))
+    assert rows == {"search_policies": 1, "search_grants": 1 + len(fleet)}
+    assert await searched.find("eq(attributes/n,1)") == []
+    assert await searched.find("eq(attributes/n,1)", by=("nginx:op",)) == ["farm:last"]
 
 
 async def test_a_changed_value_writes_its_own_keys_alone(searched: Searched) -> None:

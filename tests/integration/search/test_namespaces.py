@@ -28,6 +28,7 @@ async def client(database_url: str, home: Path) -> AsyncIterator[Client]:
         database_url=SecretStr(database_url),
         amqp_url=SecretStr("off"),
         http_port=0,
+        search_seconds=60,
         basic_users=dict.fromkeys(("ada", "bob", "cy"), PASSWORD),
         devops_password=PASSWORD,
         solutions={"farms": solution, "both": Solution(subjects=("nginx:cy",), namespaces=("farm", "yard"))},

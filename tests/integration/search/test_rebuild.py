@@ -8,8 +8,6 @@ import random
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
-import pytest
-
 from eventstore.pool import Pool
 from eventstore.postgres import PostgresEventStore
 from eventstore.sole_writer import SoleWriter
@@ -118,7 +116,6 @@ class Life:
         return Command(entity_id=entity, verb=verb, path=path, value=value, headers=headers or {})
 
 
-@pytest.mark.timeout(180)
 async def test_a_rebuild_while_commands_go_on_is_the_live_model_row_for_row(pool: Pool) -> None:
     async with PostgresEventStore(pool) as store:
         lease = SoleWriter(store)

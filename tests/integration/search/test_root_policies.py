@@ -58,6 +58,7 @@ async def test_the_setting_counts_for_requests_and_for_search(database_url: str,
         database_url=SecretStr(database_url),
         amqp_url=SecretStr("off"),
         http_port=0,
+        search_seconds=60,
         basic_users={"alice": SecretStr("secret"), "bob": SecretStr("secret")},
         namespace_policies={"farm": (ROOT,)},
     )

@@ -17,6 +17,7 @@ from projections.search.reader import QueryTimeExceeded, SearchReader
 from projections.search.slow import SlowQueries
 from protocol.rql.tree import Property
 from tests.integration.search.searched import Searched, entry, policy, question
+from tests.waiting import DEADLINE
 
 ADA = "issuer:SECRET-ada"
 FILTER = (
@@ -44,7 +45,7 @@ def told(entries: list[Any]) -> list[dict[str, Any]]:
 
 
 async def test_a_slow_question_is_told_with_its_shape_and_plan_but_no_value(fleet: Searched, pool: Pool) -> None:
-    reader = SearchReader(pool, slow=SlowQueries(seconds=0, pause=0))
+    reader = SearchReader(pool, slow=SlowQueries(seconds=0, pause=0, plan=DEADLINE))
     asking = question(FILTER, (ADA,), ("farm",))
     with capture_logs() as entries:
         await reader.page(asking, orders=complete([Order(Property(("attributes", "n")), descending=True)]))
@@ -64,7 +65,7 @@ async def test_a_slow_question_is_told_with_its_shape_and_plan_but_no_value(flee
 
 async def test_fast_questions_are_not_told(fleet: Searched, pool: Pool) -> None:
     with capture_logs() as entries:
-        await SearchReader(pool).page(question(FILTER, (ADA,)))
+        await SearchReader(pool, slow=SlowQueries(clock=lambda: 100.0)).page(question(FILTER, (ADA,)))
     assert told(entries) == []
 
 
@@ -96,7 +97,7 @@ async def test_a_question_that_takes_too_long_is_stopped_and_told(
 ) -> None:
     reader = SearchReader(pool)
     with capture_logs() as entries:
-        async with standing_still(database_url), asyncio.timeout(20):
+        async with standing_still(database_url), asyncio.timeout(DEADLINE):
             with pytest.raises(QueryTimeExceeded):
                 await reader.page(question(FILTER, (ADA,)), timeout=0.2)
         assert len((await reader.page(question(None, (ADA,)), size=200)).thing_ids) == 50

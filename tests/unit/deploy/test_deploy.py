@@ -54,6 +54,12 @@ def test_the_chart_takes_from_the_secret_what_it_says_and_every_key_is_a_setting
         assert key == setting.lower().replace("_", "-")
 
 
+def test_a_proxy_in_front_can_be_named_wherever_the_service_is_deployed() -> None:
+    for name in ("compose.yaml", "chart/templates/_pod.tpl", "README.md"):
+        assert "TWINLOG_TRUSTED_PROXIES" in deployed(name)
+    assert re.search(r"^trustedProxies:", deployed("chart/values.yaml"), flags=re.MULTILINE)
+
+
 def test_replicas_share_the_key_of_their_cursors() -> None:
     assert "SEARCH_CURSOR_KEY" in deployed("chart/templates/_pod.tpl")
 

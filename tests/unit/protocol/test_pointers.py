@@ -61,6 +61,8 @@ def test_printing_and_reading_are_inverse(pointer: Pointer) -> None:
     [
         ("/entries/o/resources/thing:/features/a", ("entries", "o", "resources", "thing:/features/a")),
         ("/entries/o/resources/thing:/", ("entries", "o", "resources", "thing:/")),
+        ("/entries/o/resources/thing:/a~0b", ("entries", "o", "resources", "thing:/a~0b")),
+        ("/entries/o~0/subjects/x:a~0b", ("entries", "o~", "subjects", "x:a~b")),
         ("/entries/o/resources/thing:", ("entries", "o", "resources", "thing:/")),
         ("/entries/o/resources/thing:/features/a/", ("entries", "o", "resources", "thing:/features/a")),
         ("/entries/o/resources/thing:/attributes/a:", ("entries", "o", "resources", "thing:/attributes/a:")),
@@ -74,7 +76,15 @@ def test_printing_and_reading_are_inverse(pointer: Pointer) -> None:
 )
 def test_subjects_and_resources_of_a_policy_are_one_key(text: str, pointer: Pointer) -> None:
     assert pointers.parse_policy_path(text) == pointer
-    assert pointers.parse_policy_path(pointers.text(pointer)) == pointer
+    assert pointers.parse_policy_path(pointers.policy_text(pointer)) == pointer
+    assert pointers.parse_recorded_policy_path(pointers.text(pointer)) == pointer
+
+
+@pytest.mark.parametrize(("text", "key"), [("a~b", "a~0b"), ("a~0b", "a~0b"), ("a~1b", "a~01b"), ("a~01b", "a~01b")])
+def test_however_the_tilde_in_the_key_of_a_resource_is_written_it_is_kept_escaped(text: str, key: str) -> None:
+    path = pointers.parse_policy_path(f"/entries/o/resources/thing:/{text}")
+    assert path == ("entries", "o", "resources", f"thing:/{key}")
+    assert pointers.policy_text(path) == f"/entries/o/resources/thing:/{key}"
 
 
 @given(small_objects, some_pointers, json_values)

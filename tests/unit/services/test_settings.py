@@ -18,7 +18,7 @@ def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 def test_an_empty_environment_gives_a_service_on_loopback_that_lets_nobody_in() -> None:
     settings = load_settings()
-    assert (settings.http_host, settings.http_port, settings.is_loopback) == ("127.0.0.1", 8080, True)
+    assert (settings.http_host, settings.http_port, settings.is_private) == ("127.0.0.1", 8080, True)
     assert settings.basic_users == {}
     assert settings.devops_password is None
     assert settings.pre_authentication is False
@@ -47,6 +47,20 @@ def test_lists_are_comma_separated_and_off_switches_amqp_off(monkeypatch: pytest
     settings = load_settings()
     assert settings.amqp_subjects == ("amqp:{user_id}", "device:{user_id}")
     assert settings.amqp_is_off
+
+
+def test_proxies_are_addresses_and_networks_and_bring_in_strangers(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TWINLOG_TRUSTED_PROXIES", "127.0.0.1, 10.0.0.0/8,2001:db8::/32")
+    settings = load_settings()
+    assert [str(each) for each in settings.trusted_proxies] == ["127.0.0.1/32", "10.0.0.0/8", "2001:db8::/32"]
+    assert settings.is_private is False
+
+
+@pytest.mark.parametrize("proxies", ["nginx", "10.0.0.1/8", "0.0.0.0/0", "10.0.0.1,::/0"])
+def test_what_is_no_network_or_every_network_is_no_proxy(monkeypatch: pytest.MonkeyPatch, proxies: str) -> None:
+    monkeypatch.setenv("TWINLOG_TRUSTED_PROXIES", proxies)
+    with pytest.raises(SettingsInvalid, match="TWINLOG_TRUSTED_PROXIES"):
+        load_settings()
 
 
 def test_what_the_command_line_was_given_wins_over_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:

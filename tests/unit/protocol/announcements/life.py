@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
-from protocol.announcements.decide import Moment, Publish, Remove, Rules, next_step
+from protocol.announcements.decide import Broker, Moment, Publish, Remove, Rules, next_step
 from protocol.announcements.envelope import announcement_envelope
 from protocol.announcements.evolve import Watching, after_change, after_record
 from protocol.announcements.records import (
@@ -17,9 +17,10 @@ from protocol.announcements.records import (
     restore_record,
     store_record,
 )
-from protocol.announcements.watch import Watch, from_json, subjects_of, to_json
+from protocol.announcements.watch import Watch, from_json, to_json
 from protocol.identifiers import PolicyId
 from protocol.json import JsonObject, JsonValue, dump, parse
+from protocol.policies.entries import subjects_of
 from protocol.policies.evolve import evolve_policy
 from protocol.policies.removal import decide_removal, removal
 from protocol.policies.state import PolicyState
@@ -46,7 +47,7 @@ class Life:
 
     now: datetime = START
     grace: timedelta = timedelta(hours=4)
-    broker: str = "up"
+    broker: Broker = "up"
     confirms: bool = True
     revision: int = 0
     policy: PolicyState | None = None
@@ -64,8 +65,9 @@ class Life:
         self.revision += 1
         self.policy = evolve_policy(self.policy, event, revision=self.revision, timestamp=self.now)
         unshared = after_change(self.watching, reread(self.policy), by_announcer=by_announcer)
-        self.watching = after_change(self.watching, self.policy, by_announcer=by_announcer)
-        assert dict(self.watching.watches) == dict(unshared.watches)
+        anywhere = after_change(self.watching, self.policy, by_announcer=by_announcer)
+        self.watching = after_change(self.watching, self.policy, by_announcer=by_announcer, path=pointer)
+        assert dict(self.watching.watches) == dict(unshared.watches) == dict(anywhere.watches)
 
     def put(self, value: JsonObject, *, label: str = "guest", subject_id: str = APP) -> None:
         self.change("modified", f"/entries/{label}/subjects/{subject_id}", value)

@@ -6,8 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from typing_extensions import override
 
-from protocol.announcements.watch import expiry_of, subjects_of
+from protocol.announcements.watch import expiry_of
 from protocol.json import JsonObject
+from protocol.policies.entries import subjects_of
 from tests.unit.protocol.announcements.life import START, Life, subject
 
 APPS = ["integration:app-1", "integration:app-2"]
@@ -54,7 +55,7 @@ class Checked(Life):
             assert watch.announce_at is not None
             assert watch.announce_at <= at
             if watch.occasion == "deletion":
-                assert watch.asked.when_deleted
+                assert watch.announcement.when_deleted
                 assert watch.subject_id not in ids
 
 
@@ -69,7 +70,7 @@ def act(life: Life, what: tuple[object, ...]) -> None:
             life.until((life.now - START).total_seconds() + seconds, every=7)
         case ("ack", int() as status):
             life.ack(status)
-        case ("broker", str() as state):
+        case ("broker", ("up" | "down" | "lost") as state):
             life.broker = state
         case ("confirms", bool() as confirms):
             life.confirms = confirms

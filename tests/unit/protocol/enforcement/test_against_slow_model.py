@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from protocol.enforcement.enforcer import Enforcer
 from protocol.identifiers import PolicyId
 from protocol.json import JsonValue, Missing
-from protocol.policies.resolve import compiled, policies_imported
+from protocol.policies.resolve import compile_policy, policies_imported
 from tests.unit.protocol.enforcement.slow_model import Document, Slow, statements
 
 SUBJECTS = ["a:1", "a:2", "a:3"]
@@ -69,7 +69,7 @@ def made(found: dict[str, Document]) -> Enforcer:
     own = found["n:own"]
     known = {PolicyId(name): found.get(name) for name in IDS[1:]}
     assert policies_imported(own, {}) <= {PolicyId(name) for name in own["imports"]}
-    return compiled(own, known)
+    return compile_policy(own, known)
 
 
 @given(found=documents(), caller=callers, namespace=st.sampled_from(NAMESPACES), path=paths, value=values)

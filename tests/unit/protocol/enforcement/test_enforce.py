@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from protocol.context import Context
@@ -61,14 +63,15 @@ def asked(
     *,
     headers: JsonObject | None = None,
     entity_id: ThingId | PolicyId = PUMP,
+    state: ThingState | None = None,
 ) -> object:
     command = Command(entity_id=entity_id, verb=verb, path=parse_policy_path(path), value=value, headers=headers or {})
     try:
-        _, state = enforce(command, thing() if entity_id == PUMP else POLICY, around)
+        _, shown = enforce(command, state or (thing() if entity_id == PUMP else POLICY), around)
     except DittoError as error:
         return error.code, error.status
-    assert state is not None
-    return state.document if verb == "retrieve" else "ok"
+    assert shown is not None
+    return shown.document if verb == "retrieve" else "ok"
 
 
 GONE = ("things:thing.notfound", 404)
@@ -125,7 +128,7 @@ def test_what_may_not_be_read_is_not_found_by_its_own_name(path: str, code: str)
         ("hidden", "merge", "/attributes", {"secret": {}}, ("things:thing.notmodifiable", 403)),
         ("hidden", "merge", "/attributes", {"{{ ~.*~ }}": None}, ("things:thing.notmodifiable", 403)),
         ("device", "modify", "/features/f/properties/p", 2, "ok"),
-        ("device", "modify", "/features/f/properties/p/deeper", 2, ("things:feature.property.notmodifiable", 403)),
+        ("device", "modify", "/features/f/properties/p/deeper", 2, "ok"),  # the scalar that makes way is its own
         ("device", "merge", "/features/f/properties/p", {"deeper": 2}, "ok"),
         ("device", "merge", "/features/f", {"properties": {"p": 3}}, "ok"),
         ("device", "merge", "/features/f", {"properties": {"q": 3}}, ("things:thing.notmodifiable", 403)),
@@ -134,9 +137,36 @@ def test_what_may_not_be_read_is_not_found_by_its_own_name(path: str, code: str)
 def test_changes_need_write_on_everything_that_changes(
     who: str, verb: Verb, path: str, value: JsonValue | Missing, answer: object
 ) -> None:
-    if (who, path) == ("device", "/features/f/properties/p/deeper"):
-        answer = "ok"  # the scalar that makes way is the device's own
     assert outcome(who, verb, path, value) == answer
+
+
+def test_what_makes_way_for_a_deeper_value_must_be_writable_too() -> None:
+    made: JsonObject = {"thingId": PUMP, "policyId": P1, "features": {"f": {"properties": 7}}}
+    state = evolve(None, Event(entity_id=PUMP, action="created", path=(), value=made), revision=1, timestamp=NOON)
+    path = "/features/f/properties/p"
+    refused = ("things:feature.property.notmodifiable", 403)
+    assert asked(context("device"), "modify", path, 2, state=state) == refused
+    assert asked(context("owner"), "modify", path, 2, state=state) == "ok"
+
+
+def test_nothing_has_to_make_way_where_there_is_null() -> None:
+    made: JsonObject = {"thingId": PUMP, "policyId": P1, "features": {"f": {"properties": None}}}
+    state = evolve(None, Event(entity_id=PUMP, action="created", path=(), value=made), revision=1, timestamp=NOON)
+    assert asked(context("device"), "modify", "/features/f/properties/p", 2, state=state) == "ok"
+
+
+def test_metadata_is_seen_as_far_as_its_thing() -> None:
+    metadata: JsonObject = {"attributes": {"a": {"unit": "K"}, "secret": {"pin": {"issuedBy": "locksmith"}}}}
+    state = replace(thing(), metadata=metadata)
+    command = Command(entity_id=PUMP, verb="retrieve", path=())
+    _, seen = enforce(command, state, context("hidden"))
+    assert isinstance(seen, ThingState)
+    assert seen.metadata == {"attributes": {"a": {"unit": "K"}}}
+
+
+def test_a_token_action_is_left_to_its_decision_which_asks_for_execute() -> None:
+    path = "/actions/activateTokenIntegration"
+    assert asked(context("reader"), "execute", path, entity_id=P1) == "ok"
 
 
 def test_a_json_patch_needs_read_for_it_tells_what_it_meets() -> None:

@@ -7,12 +7,18 @@ from dataclasses import replace
 
 import pytest
 
-from protocol.context import Context, compiled_policy, documents
+from protocol.context import Context, documents, enforcer_of_state
 from protocol.errors import PolicyImportInvalid
 from protocol.identifiers import PolicyId
 from protocol.json import JsonObject, JsonValue
 from protocol.policies.decide import decide_policy
-from protocol.policies.resolve import MAX_FOLLOWED, MAX_TAKEN, is_too_much, policies_imported, resolved_view
+from protocol.policies.resolve import (
+    MAX_IMPORTED_ENTRIES,
+    MAX_IMPORTS_FOLLOWED,
+    exceeds_import_limits,
+    policies_imported,
+    resolved_view,
+)
 from protocol.policies.state import PolicyState
 from protocol.signals import Command
 from tests.unit.protocol.policies.scenario import ALICE, ALONE, BOB, entry, owned, rights, state_of
@@ -60,14 +66,14 @@ def root(states: States) -> PolicyState:
 
 
 def may(states: States, subject: str, kind: str = "thing") -> bool:
-    enforcer = compiled_policy(root(states), states, ())
+    enforcer = enforcer_of_state(root(states), states, ())
     return enforcer.tree((subject,), "READ", kind, None).allowed(())  # type: ignore[arg-type]  # thing or policy
 
 
 def test_a_lattice_is_worked_off_in_no_time_and_counts_only_for_itself() -> None:
     states = lattice()
     began = time.process_time()
-    assert is_too_much(root(states).document, documents(states))
+    assert exceeds_import_limits(root(states).document, documents(states))
     assert not may(states, BOB)
     assert not may(states, ALICE)
     assert may(states, ALICE, "policy")
@@ -87,7 +93,7 @@ def test_no_more_policies_are_asked_for_than_can_count() -> None:
             number = int(each.rpartition("p")[2])
             imports: JsonObject = {str(name(other)): {"transitiveImports": [*everything]} for other in ring[number]}
             states[each] = state_of({**owned(), "imports": imports}, each)
-    assert len(states) <= 2 * MAX_FOLLOWED
+    assert len(states) <= 2 * MAX_IMPORTS_FOLLOWED
 
 
 def test_a_chain_within_the_bounds_counts_as_it_always_did() -> None:
@@ -97,8 +103,8 @@ def test_a_chain_within_the_bounds_counts_as_it_always_did() -> None:
 
 
 def test_entries_are_counted_too() -> None:
-    states = chain(9, MAX_TAKEN // 40)
-    assert is_too_much(root(states).document, documents(states))
+    states = chain(9, MAX_IMPORTED_ENTRIES // 40)
+    assert exceeds_import_limits(root(states).document, documents(states))
     assert not may(states, BOB)
 
 
@@ -109,7 +115,7 @@ def test_references_to_large_entries_are_counted_too() -> None:
     }
     document: JsonObject = {"policyId": str(name(0)), **owned(ALICE, large=large, **users)}
     began = time.process_time()
-    assert is_too_much(document, {})
+    assert exceeds_import_limits(document, {})
     states: States = {name(0): state_of(document, name(0))}
     assert not may(states, "x:1")
     assert time.process_time() - began < SECONDS
@@ -127,7 +133,7 @@ def replace_policies(states: States) -> Context:
 def test_a_change_that_brings_in_too_much_is_refused_with_the_bounds() -> None:
     states = lattice()
     states[name(0)] = policy(0, {})
-    with pytest.raises(PolicyImportInvalid, match=f"more than {MAX_FOLLOWED} imports"):
+    with pytest.raises(PolicyImportInvalid, match=f"more than {MAX_IMPORTS_FOLLOWED} imports"):
         put_imports(states, importing(*range(1, 11), but=0))
     put_imports(states, importing(*range(1, 11), transitive=False))
 

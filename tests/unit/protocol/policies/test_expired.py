@@ -52,6 +52,7 @@ def after(*events: Event) -> PolicyState:
 def test_a_subject_removed_by_expiry_is_remembered_until_it_is_back() -> None:
     assert after(CREATED, gone()).expired == (APP,)
     assert after(CREATED, gone(), gone("x:y")).expired == (APP, "x:y")
+    assert after(CREATED, gone(), gone("x:y"), gone()).expired == ("x:y", APP)
     assert after(CREATED, gone(), back()).expired == ()
     assert after(CREATED, gone(), back("owner")).expired == ()
     assert after(CREATED, gone(by_expiry=False)).expired == ()

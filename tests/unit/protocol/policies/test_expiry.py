@@ -6,7 +6,8 @@ import pytest
 
 from protocol.errors import PolicySubjectAnnouncementInvalid, PolicySubjectExpiryInvalid
 from protocol.json import JsonObject, JsonValue
-from protocol.policies.expiry import announcement, expiry, printed, rounded_up
+from protocol.policies.expiry import read_announcement, read_expiry, rounded_up
+from protocol.wire.timestamps import iso
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -41,13 +42,13 @@ def test_expiries_are_rounded_up(moment: str, granularity: timedelta, rounded: s
     ("asked", "stored"), [("10", "60"), ("61s", "120s"), ("2m", "2m"), ("1h", "1h"), ("0m", "1m"), ("90s", "120s")]
 )
 def test_before_expiry_is_rounded_up_to_at_least_one_granule_in_its_own_unit(asked: str, stored: str) -> None:
-    read, value = announcement({"beforeExpiry": asked}, granularity=timedelta(minutes=1))
+    read, value = read_announcement({"beforeExpiry": asked}, granularity=timedelta(minutes=1))
     assert value == {"beforeExpiry": stored, "whenDeleted": False}
     assert read.when_deleted is False
 
 
 def test_an_announcement_is_read_whole() -> None:
-    read, value = announcement(
+    read, value = read_announcement(
         {
             "beforeExpiry": "10m",
             "whenDeleted": True,
@@ -74,7 +75,7 @@ def test_an_announcement_is_read_whole() -> None:
     ],
 )
 def test_an_expiry_is_read_as_java_reads_instants(text: str, stored: str) -> None:
-    assert printed(expiry(text, now=NOW, granularity=timedelta(milliseconds=1))) == stored
+    assert iso(read_expiry(text, now=NOW, granularity=timedelta(milliseconds=1))) == stored
 
 
 @pytest.mark.parametrize(
@@ -98,7 +99,7 @@ def test_an_expiry_is_read_as_java_reads_instants(text: str, stored: str) -> Non
 )
 def test_what_is_no_instant_or_past_is_no_expiry(text: JsonValue) -> None:
     with pytest.raises(PolicySubjectExpiryInvalid):
-        expiry(text, now=NOW, granularity=timedelta(milliseconds=1))
+        read_expiry(text, now=NOW, granularity=timedelta(milliseconds=1))
 
 
 @pytest.mark.parametrize(
@@ -106,14 +107,14 @@ def test_what_is_no_instant_or_past_is_no_expiry(text: JsonValue) -> None:
 )
 def test_the_other_durations_of_an_announcement_have_every_unit_and_stay_as_they_are(text: str, seconds: float) -> None:
     asked: JsonObject = {"randomizationInterval": text, "requestedAcks": {"labels": ["app:seen"], "timeout": text}}
-    read, value = announcement(asked, granularity=timedelta(minutes=1))
+    read, value = read_announcement(asked, granularity=timedelta(minutes=1))
     assert (read.ack_timeout, read.randomization) == (timedelta(seconds=seconds), timedelta(seconds=seconds))
     assert value == {**asked, "whenDeleted": False}
 
 
 def test_members_that_are_null_or_unknown_are_not_stored() -> None:
     asked: JsonObject = {"beforeExpiry": None, "whenDeleted": None, "randomizationInterval": None, "hello": 1}
-    read, value = announcement({**asked, "requestedAcks": {"labels": None}}, granularity=timedelta(minutes=1))
+    read, value = read_announcement({**asked, "requestedAcks": {"labels": None}}, granularity=timedelta(minutes=1))
     assert (read.before_expiry, read.when_deleted, read.ack_labels, read.randomization) == (None, False, (), None)
     assert value == {"whenDeleted": False}
 
@@ -140,18 +141,22 @@ def test_members_that_are_null_or_unknown_are_not_stored() -> None:
 )
 def test_what_makes_no_sense_is_refused(asked: JsonObject) -> None:
     with pytest.raises(PolicySubjectAnnouncementInvalid):
-        announcement(asked, granularity=timedelta(seconds=1))
+        read_announcement(asked, granularity=timedelta(seconds=1))
 
 
 def test_a_label_may_begin_with_a_placeholder() -> None:
     labels: list[JsonValue] = ["{{ connection:id }}:my-ack"]
-    read, _ = announcement({"requestedAcks": {"labels": labels}}, granularity=timedelta(seconds=1))
+    read, _ = read_announcement({"requestedAcks": {"labels": labels}}, granularity=timedelta(seconds=1))
     assert list(read.ack_labels) == labels
 
 
 def test_an_announcement_is_stored_in_one_form() -> None:
     acks: JsonValue = {"labels": ["app:seen"], "timeout": "20s", "more": 1}
-    _, value = announcement({"requestedAcks": acks, "beforeExpiry": None, "more": 1}, granularity=timedelta(minutes=1))
+    _, value = read_announcement(
+        {"requestedAcks": acks, "beforeExpiry": None, "more": 1}, granularity=timedelta(minutes=1)
+    )
     assert value == {"whenDeleted": False, "requestedAcks": {"labels": ["app:seen"], "timeout": "20s"}}
-    _, value = announcement({"requestedAcks": {"labels": []}, "whenDeleted": True}, granularity=timedelta(minutes=1))
+    _, value = read_announcement(
+        {"requestedAcks": {"labels": []}, "whenDeleted": True}, granularity=timedelta(minutes=1)
+    )
     assert value == {"whenDeleted": True}

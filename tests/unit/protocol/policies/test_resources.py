@@ -7,6 +7,7 @@ import pytest
 from protocol.json import JsonObject, JsonValue
 from protocol.pointers import parse_policy_path, resolve
 from protocol.policies.resources import TABLE
+from protocol.wire.etags import value_tag
 from tests.unit.protocol.policies.scenario import ALICE, BASE, BOB, P1, entry, given, owned, rights
 
 USER = entry(
@@ -170,4 +171,20 @@ def test_parts_that_are_always_there_have_an_entity_tag_before_anything_is_store
     imported.when("modify", "/imports", {}, if_match=tag).refused("policies:precondition.failed", 412)
     here.when("modify", "/entries/user/references", [{"entry": "owner"}], if_none_match="*").then(
         "modified", 201, [{"entry": "owner"}]
+    )
+
+
+def test_a_creation_asks_its_entity_tags_before_it_says_that_the_policy_exists() -> None:
+    given(owned()).when("create", "/", owned()).refused("policies:policy.conflict", 409)
+    given(owned()).when("create", "/", owned(), if_none_match="*").refused("policies:precondition.failed", 412)
+    given().when("create", "/", owned(), if_match="*").refused("policies:precondition.failed", 412)
+
+
+def test_a_part_that_is_left_out_has_the_entity_tag_of_its_default() -> None:
+    here = given(owned(user=entry(BOB)))
+    here.when("retrieve", "/entries/user/namespaces", if_none_match=value_tag([])).refused(
+        "policies:precondition.notmodified", 304
+    )
+    here.when("retrieve", "/entries/user/namespaces", if_match=value_tag(["a.b"])).refused(
+        "policies:precondition.failed", 412
     )

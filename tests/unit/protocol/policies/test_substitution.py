@@ -10,7 +10,7 @@ from protocol.errors import PlaceholderNotResolvable, PolicySubjectNotModifiable
 from protocol.json import JsonObject, JsonValue
 from protocol.policies.decide import decide_policy
 from protocol.policies.state import PolicyState
-from protocol.policies.substitution import substituted
+from protocol.policies.substitution import substitute_caller
 from protocol.signals import Command, Event
 from tests.unit.protocol.policies.scenario import ALICE, BOB, NOON, P1, entry, given, owned, rights, state_of
 
@@ -31,7 +31,7 @@ ME = "{{ request:subjectId }}"
     ],
 )
 def test_the_placeholder_in_all_its_forms_stands_for_the_caller(written: str, stands_for: str) -> None:
-    assert substituted(written, ALICE) == stands_for
+    assert substitute_caller(written, ALICE) == stands_for
 
 
 @pytest.mark.parametrize(
@@ -39,7 +39,7 @@ def test_the_placeholder_in_all_its_forms_stands_for_the_caller(written: str, st
 )
 def test_no_other_placeholder_is_known(written: str) -> None:
     with pytest.raises(PlaceholderNotResolvable):
-        substituted(written, ALICE)
+        substitute_caller(written, ALICE)
 
 
 def test_it_is_put_in_wherever_subjects_are_written() -> None:

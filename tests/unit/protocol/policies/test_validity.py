@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from protocol.context import Limits
-from protocol.json import JsonObject, JsonValue
+from protocol.identifiers import PolicyId
+from protocol.json import JsonObject, JsonValue, dump
 from protocol.pointers import resolve
 from tests.unit.protocol.policies.scenario import ALICE, BASE, BOB, P1, entry, given, owned, rights
 
@@ -223,6 +224,27 @@ def test_sizes_and_counts_are_limited() -> None:
     )
     imports: JsonObject = {f"farm.base:p{number}": {} for number in range(11)}
     given(owned()).when("modify", "/imports", imports).refused("policies:imports.toolarge", 400)
+
+
+def test_the_largest_size_is_still_allowed() -> None:
+    document = {"policyId": P1, **owned(more=entry(BOB))}
+    exact = Limits(policy_characters=len(dump(document)))
+    given(owned()).with_limits(exact).when("modify", "/", document).then("modified", 204)
+
+
+def test_the_last_import_is_allowed_and_one_more_is_not() -> None:
+    imports: JsonObject = {f"farm.base:p{number}": {} for number in range(9)}
+    state = (
+        given({"imports": imports, **owned()})
+        .beside(owned())
+        .when("modify", f"/imports/{BASE}", {})
+        .then("created", 201, {})
+    )
+    assert state is not None
+    one_more = PolicyId("farm.base:more")
+    given(state.document).beside(owned(), one_more).when("modify", f"/imports/{one_more}", {}).refused(
+        "policies:imports.toolarge", 400
+    )
 
 
 def test_what_others_refer_to_cannot_go() -> None:

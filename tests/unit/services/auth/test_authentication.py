@@ -73,14 +73,15 @@ async def test_verified_credentials_are_known_at_once_the_next_time_and_wrong_on
 
 
 async def test_a_crowd_with_the_same_credentials_is_answered_by_one_computation() -> None:
+    """The work is what counts, not how long the machine took for it."""
     authentication = only(users(ada="lovelace"))
-    started = time.perf_counter()
+    started = time.process_time()
     await ask(authentication, basic_header("ada", "lovelace"))
-    one = time.perf_counter() - started
+    one = time.process_time() - started
     authentication = only(users(ada="lovelace"))
-    started = time.perf_counter()
+    started = time.process_time()
     await asyncio.gather(*(ask(authentication, basic_header("ada", "lovelace")) for _ in range(50)))
-    assert time.perf_counter() - started < 25 * one
+    assert time.process_time() - started < 25 * one
 
 
 async def test_too_many_tries_at_once_are_put_off() -> None:

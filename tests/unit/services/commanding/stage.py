@@ -17,6 +17,7 @@ from protocol.signals import Command, Headers, Response, Verb
 from services.commanding.commanding import Commanding
 from services.commanding.limits import CommandingLimits
 from tests.unit.services.commanding.troubled import CountedTwins, TroubledStore
+from tests.waiting import DEADLINE
 
 ALICE = AuthContext(subjects=("test:alice",))
 BOB = AuthContext(subjects=("test:bob",))
@@ -86,7 +87,7 @@ def get(path: str = "/", thing_id: ThingId = PUMP) -> Command:
     return command("retrieve", path, thing_id=thing_id)
 
 
-async def until(condition: Callable[[], bool], seconds: float = 5) -> None:
+async def until(condition: Callable[[], bool], seconds: float = DEADLINE) -> None:
     """Let the loop turn until the condition holds."""
     async with asyncio.timeout(seconds):
         while not condition():  # noqa: ASYNC110 - any condition, seen on the very turn on which it comes true
@@ -95,6 +96,6 @@ async def until(condition: Callable[[], bool], seconds: float = 5) -> None:
 
 async def outcome(future: asyncio.Future[Response]) -> object:
     """The status of the answer, or the code of the error."""
-    await asyncio.wait((future,), timeout=10)
+    await asyncio.wait((future,), timeout=DEADLINE)
     error = future.exception()
     return future.result().status if error is None else getattr(error, "code", error)

@@ -131,8 +131,9 @@ async def test_a_command_in_an_append_is_waited_for_beyond_its_timeout() -> None
     stage = Stage()
     async with stage.service() as service:
         stage.store.gate.clear()
-        task = asyncio.create_task(service.execute(create(), ALICE, timeout=0.01))
-        await asyncio.wait((task,), timeout=0.05)
+        task = asyncio.create_task(service.execute(create(), ALICE, timeout=1.0))
+        await until(lambda: stage.store.waiting == 1)
+        await asyncio.wait((task,), timeout=1.1)
         assert not task.done()
         stage.store.gate.set()
         assert (await task).status == 201

@@ -200,6 +200,40 @@ async def test_the_resolved_view_shows_of_what_is_imported_only_what_the_caller_
         assert set(left) == {"owner", "guest"}
 
 
+async def test_the_resolved_view_of_the_past_needs_reading_all_of_what_was_imported_today() -> None:
+    """The source as it was when the time or the revision asked for came, its entries as today's rights there allow."""
+    guest = entry("test:bob", {"policy:/": ["READ"]})
+    glimpse = entry("test:bob", {"policy:/entries/open/subjects": ["READ"]})
+    stage = Stage()
+    async with stage.service() as service:
+        documents: dict[str, JsonValue] = {
+            "farm:base": {"entries": {**OWNED["entries"], "open": READER, "glimpse": glimpse}},  # type: ignore[dict-item]  # the entries of a policy are an object
+            SHARED: {"entries": {**OWNED["entries"], "guest": guest}, "imports": {"farm:base": {}}},  # type: ignore[dict-item]  # the entries of a policy are an object
+        }
+        for policy_id, document in documents.items():
+            await service.execute(policy("create", "/", document, policy_id=policy_id), ALICE)
+        then = stage.clock().isoformat()
+        stage.clock.advance(60)
+        await service.execute(policy("modify", "/entries/later", WRITER, policy_id="farm:base"), ALICE)
+        open_to_bob = entry("test:bob", {"policy:/entries/open": ["READ"]})
+
+        async def seen(who: object, **when: JsonValue) -> set[str]:
+            view = policy("retrieve", "/entries", policy_view="resolved", **when)
+            shown = (await service.execute(view, BOB if who is BOB else ALICE)).value
+            assert isinstance(shown, dict)
+            return {label.removeprefix("imported-farm:base-") for label in shown}
+
+        all_then = {"owner", "guest", "open", "glimpse"}
+        assert await seen(ALICE, at_historical_revision=1) == all_then
+        assert await seen(ALICE, at_historical_timestamp=then) == all_then
+        assert await seen(ALICE, at_historical_timestamp=stage.clock().isoformat()) == {*all_then, "later"}
+        assert await seen(BOB, at_historical_revision=1) == {"owner", "guest"}
+        await service.execute(policy("modify", "/entries/glimpse", open_to_bob, policy_id="farm:base"), ALICE)
+        assert await seen(BOB, at_historical_revision=1) == {"owner", "guest", "open"}
+        await service.execute(policy("delete", "/", policy_id="farm:base"), ALICE)
+        assert await seen(ALICE, at_historical_revision=1) == {"owner", "guest"}
+
+
 async def test_several_things_are_read_as_far_as_each_may_be() -> None:
     stage = Stage()
     async with stage.service() as service:

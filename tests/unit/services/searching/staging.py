@@ -17,6 +17,7 @@ from services.searching.options import read_options
 from services.searching.searching import Search
 from services.searching.session import SearchSession
 from services.searching.subscription import Route
+from tests.waiting import DEADLINE
 
 ALICE = AuthContext(subjects=("nginx:alice",))
 BOB = AuthContext(subjects=("nginx:bob",))
@@ -74,7 +75,7 @@ class Stage:
         await self.hears(RequestPages(subscription_id=name, demand=demand, headers=more.pop("headers", {})), **more)
 
     async def until(self, condition: Callable[[], bool]) -> None:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(DEADLINE):
             while not condition():  # noqa: ASYNC110 - what is awaited is what the session does by itself
                 await asyncio.sleep(0.001)
 
