@@ -59,7 +59,7 @@ bench-search-million: install ## Measure search among 1 000 000 things (half an 
 
 .PHONY: soak
 soak: install ## Kill and restart everything under load, for long (TWINLOG_SOAK_ROUNDS, TWINLOG_FAULTS_SEED)
-	TWINLOG_SOAK_STOP_SECONDS=$${TWINLOG_SOAK_STOP_SECONDS:-12} TWINLOG_SOAK_RECOVERY_SECONDS=$${TWINLOG_SOAK_RECOVERY_SECONDS:-30} \
+	TWINLOG_SOAK_STOP_SECONDS=$${TWINLOG_SOAK_STOP_SECONDS:-10} TWINLOG_SOAK_RECOVERY_SECONDS=$${TWINLOG_SOAK_RECOVERY_SECONDS:-30} \
 	$(BIN)/python -m pytest -m soak --timeout=0 -s --show-capture=stdout --forbid-skips $(PYTEST_ARGS)
 
 .PHONY: lock

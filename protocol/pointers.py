@@ -138,7 +138,9 @@ def remove(document: JsonValue, pointer: Pointer) -> JsonValue | Missing:
         return document
     *above, holder = _objects_along(document, pointer)
     last = pointer[-1]
-    value: JsonValue = {key: member for key, member in holder.items() if key != last}
+    left = holder.copy()  # much faster than leaving one of many out
+    del left[last]
+    value: JsonValue = left
     for key, parent in zip(reversed(pointer[:-1]), reversed(above), strict=True):
         value = parent | {key: value}
     return value

@@ -18,6 +18,7 @@ from protocol.policies.state import PolicyState
 from protocol.signals import Action, Cause, Event, Headers
 from protocol.streams import entity_of
 from protocol.things.state import ThingState, policy_of
+from protocol.wire.headers import REPLY_TO
 
 CAUSE_HEADER: Final = "ditto-cause"
 """The stored header that says why the service itself did something: ``expiry`` for a subject whose time was over."""
@@ -31,8 +32,8 @@ CAUSATION_HEADER: Final = "ditto-causation"
 TAG_HEADER: Final = "etag"
 """The stored header with the entity tag that the command was answered with."""
 
-PRIVATE_HEADERS: Final = frozenset({METADATA_HEADER, CAUSATION_HEADER})
-"""What the log keeps of an event for ourselves."""
+PRIVATE_HEADERS: Final = frozenset({METADATA_HEADER, CAUSATION_HEADER, REPLY_TO})
+"""What the log keeps of an event for ourselves, or kept: events of old name the address of the command's answer."""
 
 _CAUSES: Final[dict[object, Cause]] = {cause: cause for cause in get_args(Cause)}
 _CAUSE_MARK: Final = CAUSE_HEADER.encode()

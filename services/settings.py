@@ -150,6 +150,12 @@ class Settings(BaseSettings):
         default_factory=dict,
         description="OpenID Connect issuers of bearer tokens, as JSON: subject prefix to issuer, audience, subjects.",
     )
+    openid_max_token_bytes: Count = Field(
+        default=16_384,
+        description=(
+            "Longest bearer token accepted; longer is 401. Its header is bounded by TWINLOG_HTTP_MAX_HEADER_BYTES, too."
+        ),
+    )
     integration_subject: SubjectTemplate = Field(
         default="integration:{{policy-entry:label}}:{{jwt:aud}}",
         description="Template of the subjects that token integrations get; may hold policy-entry:label, jwt:, header:.",

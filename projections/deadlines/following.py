@@ -13,6 +13,7 @@ from protocol.announcements.evolve import DEFAULT_RANDOMIZATION, Watching, after
 from protocol.announcements.records import restore_record
 from protocol.announcements.watch import from_json
 from protocol.json import parse
+from protocol.pointers import parse_recorded_policy_path
 from protocol.policies.removal import ANNOUNCER
 from protocol.policies.state import PolicyState
 from protocol.streams import ANNOUNCEMENTS, POLICIES, policy_of
@@ -60,7 +61,13 @@ def after(watching: Watching, event: RecordedEvent, *, randomization: timedelta 
     policy = follow(watching.policy, event)
     if not isinstance(policy, PolicyState):
         raise TypeError(f"{event.stream} is no policy's stream")
-    return after_change(watching, policy, by_announcer=_BY_ANNOUNCER in event.headers, randomization=randomization)
+    return after_change(
+        watching,
+        policy,
+        by_announcer=_BY_ANNOUNCER in event.headers,
+        path=parse_recorded_policy_path(event.path),
+        randomization=randomization,
+    )
 
 
 def replayed(events: Iterable[RecordedEvent]) -> Watching:

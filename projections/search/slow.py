@@ -35,8 +35,11 @@ class SlowQueries:
         *,
         seconds: float = SLOW_SECONDS,
         pause: float = PAUSE_SECONDS,
+        plan: float = PLAN_SECONDS,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        """``plan`` is how many seconds the database may take to say how it goes about a question."""
+        self._plan_seconds = plan
         self._seconds = seconds
         self._pause = pause
         self._clock = clock
@@ -71,15 +74,15 @@ class SlowQueries:
             return
         self._next = self._clock() + self._pause
         untold, self._untold = self._untold, 0
-        plan = await _plan(connection, text, arguments)
+        plan = await _plan(connection, text, arguments, self._plan_seconds)
         log.warning("search_slow", seconds=round(seconds, 3), **told(), plan=plan, untold=untold)
 
 
-async def _plan(connection: Connection, text: str, arguments: Sequence[Any]) -> list[str]:
+async def _plan(connection: Connection, text: str, arguments: Sequence[Any], seconds: float) -> list[str]:
     """The plan, a line per node; none if the database is too busy to say."""
     try:
         # Planned with the values, as the question was: without them it would often be another plan.
-        found = await connection.fetchval(f"EXPLAIN (FORMAT JSON) {text}", *arguments, timeout=PLAN_SECONDS)
+        found = await connection.fetchval(f"EXPLAIN (FORMAT JSON) {text}", *arguments, timeout=seconds)
     except (PostgresError, InterfaceError, OSError, TimeoutError) as trouble:
         return [f"not told: {type(trouble).__name__}"]
     match parse(found, max_depth=_DEPTH):

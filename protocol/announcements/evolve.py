@@ -22,6 +22,7 @@ from protocol.announcements.watch import (
     watch_id,
 )
 from protocol.json import MISSING, JsonObject, as_object, canonical
+from protocol.pointers import ROOT, Pointer
 from protocol.policies.entries import entries_of
 from protocol.policies.state import PolicyState
 
@@ -51,18 +52,19 @@ def after_change(
     policy: PolicyState,
     *,
     by_announcer: bool,
+    path: Pointer = ROOT,
     randomization: timedelta = DEFAULT_RANDOMIZATION,
 ) -> Watching:
     """The watches after an event of the policy that led to the state ``policy``.
 
-    ``by_announcer`` says that the service itself caused the event, by removing expired subjects. A removed subject is
-    announced if its settings ask for that (``whenDeleted``) and its expiry was not announced before. A subject whose id
-    is still in the policy, with other settings or in another entry, is not announced: its access was extended, and the
-    old watch ends as ``replaced``. Only subjects that the event changed are looked at, so the cost does not grow with
-    the number of subjects.
+    ``by_announcer`` says that the service itself caused the event, by removing expired subjects. ``path`` is that of
+    the event or any above it: nothing outside was changed. A removed subject is announced if its settings ask for that
+    (``whenDeleted``) and its expiry was not announced before. A subject whose id is still in the policy, with other
+    settings or in another entry, is not announced: its access was extended, and the old watch ends as ``replaced``.
+    Only subjects that the event changed are looked at, so the cost does not grow with the number of subjects.
     """
     document = {} if policy.deleted else policy.document
-    changed = _changed(_entries_before(watching), document)
+    changed = _changed(_entries_before(watching), document, path)
     if not changed:
         return replace(watching, policy=policy)
     present = {(each, canonical(subject)): subject for each, subject in _occurrences(document, changed)}
@@ -92,13 +94,16 @@ def _entries_before(watching: Watching) -> JsonObject:
     return {} if policy is None or policy.deleted else policy.document
 
 
-def _changed(before: JsonObject, after: JsonObject) -> set[str]:
+def _changed(before: JsonObject, after: JsonObject, path: Pointer) -> set[str]:
     """The ids of subjects that were added, removed or changed in any entry.
 
     Consecutive states share the parts that the event did not change, so identity is enough to compare them.
     """
     if before.get("entries") is after.get("entries"):
         return set()
+    match path:
+        case ("entries", _, "subjects", subject_id, *_) if before:
+            return {subject_id}
     old, new = entries_of(before), entries_of(after)
     found: set[str] = set()
     for label in old.keys() | new.keys():

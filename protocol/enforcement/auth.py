@@ -14,11 +14,13 @@ class AuthContext:
 
     The first is the default subject: the owner of a default policy and the ``ditto-originator`` of what it causes.
     No subjects at all is nobody, who may do nothing. ``claims`` are those of the verified token (RFC 7519) that all the
-    subjects come from; ``None`` for whoever came in another way.
+    subjects come from; ``None`` for whoever came in another way. ``headers`` are what the issuer's setting adds to
+    every command of the caller.
     """
 
     subjects: tuple[str, ...]
     claims: JsonObject | None = field(default=None, compare=False, repr=False)
+    headers: JsonObject = field(default_factory=dict, compare=False, repr=False)
 
     @property
     def default_subject(self) -> str:

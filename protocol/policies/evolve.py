@@ -39,7 +39,7 @@ def _expired(known: tuple[str, ...], document: JsonObject, event: Event) -> tupl
     """Who was removed by expiry, without those that are in the policy; a removal brings nobody back."""
     match event:
         case Event(action="deleted", path=("entries", _, "subjects", subject_id), cause="expiry"):
-            others = tuple(each for each in known if each != subject_id)
+            others = tuple(each for each in known if each != subject_id) if subject_id in known else known
             return (*others, *_absent((subject_id,), document))[-EXPIRED_MAX:]
         case Event(action="deleted"):
             return known

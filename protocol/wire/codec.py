@@ -20,7 +20,9 @@ from protocol.errors import (
     JsonFieldMissing,
     JsonFormatInvalid,
     MediaTypeUnsupported,
+    PolicyIdInvalid,
     SignalUnsupported,
+    ThingIdInvalid,
     ThingNotCreatable,
     ThingsIdsMissing,
     UnknownChannel,
@@ -219,8 +221,9 @@ def from_error(error: DittoError, *, topic_of: Topic | str | None, headers: Mapp
     """The message that tells a client what went wrong.
 
     ``topic_of`` is the topic of the message in question as far as it could be read, ``headers`` are its headers, read
-    or raw; of these what can be read is kept. Without a topic the entity is ``unknown/unknown``. Errors have no
-    channel but the one of their group, ``twin`` for things unless they came by another.
+    or raw; of these what can be read is kept. Without a topic the entity is ``unknown/unknown``, and so it is where the
+    topic names none that there can be: Ditto's clients cannot read the error otherwise. Errors have no channel but the
+    one of their group, ``twin`` for things unless they came by another.
     """
     kept = {name: value for name, value in salvage_headers(headers).items() if name != "content-type"}
     return Envelope(
@@ -239,8 +242,21 @@ def _error_topic(topic_of: Topic | str | None) -> Topic:
         except UnknownTopicPath:
             topic_of = None
     if topic_of is None or topic_of.group == "connections":
-        return Topic("unknown", "unknown", "things", "twin", "errors")
-    return Topic(topic_of.namespace, topic_of.name, topic_of.group, topic_of.channel, "errors")
+        return Topic(_UNKNOWN, _UNKNOWN, "things", "twin", "errors")
+    known = _names_an_entity(topic_of)
+    namespace, name = (topic_of.namespace, topic_of.name) if known else (_UNKNOWN, _UNKNOWN)
+    return Topic(namespace, name, topic_of.group, topic_of.channel, "errors")
+
+
+_UNKNOWN: Final = "unknown"
+
+
+def _names_an_entity(topic: Topic) -> bool:
+    try:
+        (PolicyId if topic.group == "policies" else ThingId).parse(topic.entity_id)
+    except (PolicyIdInvalid, ThingIdInvalid):
+        return False
+    return True
 
 
 def _text(entity_id: EntityId, path: pointers.Pointer) -> str:

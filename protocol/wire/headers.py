@@ -66,9 +66,12 @@ def _internal(name: str) -> HeaderRow:
     return HeaderRow(name, types.text)
 
 
+REPLY_TO: Final = "reply-to"
+"""Where the answer goes; the only header of a command that its answer inherits and its event does not."""
+
 TABLE: Final = (
     _both("correlation-id", types.filled_text),
-    _both("reply-to", types.text),
+    _both(REPLY_TO, types.text),
     _both("requested-acks", types.labels),
     _both("timeout", types.duration),
     _both("channel", types.one_of("twin", "live")),
@@ -190,7 +193,15 @@ def for_event(command_headers: Mapping[str, JsonValue]) -> JsonObject:
     """What a command's headers leave to its event: the echoed and the users' own, without built-in acknowledgements.
 
     Content type, revision and ``response-required: false`` of an event follow from the event; the codec writes them.
+    Where the answer to the command goes is no concern of those who hear of the event: nobody answers that, and the name
+    of a queue is all that it takes to write into it.
     """
+    headers = _inherited(command_headers)
+    headers.pop(REPLY_TO, None)
+    return headers
+
+
+def _inherited(command_headers: Mapping[str, JsonValue]) -> JsonObject:
     headers: JsonObject = {name: value for name, value in command_headers.items() if name not in _kept_back}
     if "requested-acks" in headers:
         _keep_custom_labels(headers)
@@ -202,7 +213,7 @@ def for_response(command_headers: Mapping[str, JsonValue], response_headers: Map
 
     The content type of the command is inherited unless the response has its own, as in Ditto.
     """
-    headers = for_event(command_headers)
+    headers = _inherited(command_headers)
     if "content-type" in command_headers:
         headers["content-type"] = command_headers["content-type"]
     headers["version"] = 2

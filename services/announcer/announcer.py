@@ -133,13 +133,20 @@ class Announcer:
         rest = Release(rest=self._pace.rest)
         round_ = Round(watched={}, releases=dict.fromkeys(claimed, rest), until=began + self._claims.seconds)
         try:
-            round_.watched = await self._reader.load(claimed)
-            self._share.saw(list(round_.watched.values()))
-            while await self._pass(round_):
+            await self._begin(round_)
+            while await self._pass(round_) and time.monotonic() < round_.until:
                 pass
         finally:
             await self._claims.release(round_.releases)
         return len(claimed)
+
+    async def _begin(self, round_: Round) -> None:
+        """Load what is claimed; whatever is more than can be done soon is given back, before it waits for its turn."""
+        round_.watched = await self._reader.load(round_.releases)
+        surplus = self._share.surplus(round_.watched)
+        if surplus:
+            await self._claims.release(dict.fromkeys(surplus, Release()))
+            round_.give_up(surplus)
 
     async def _pass(self, round_: Round) -> bool:
         moment = Moment(

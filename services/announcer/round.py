@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -52,10 +52,11 @@ class Round:
         removals: list[Step] = []
         others: list[Step] = []
         for name, watch in watching.watches.items():
-            step = next_step(watch, moment) if self.taken.get(name, 0) < PASSES else None
+            if name in self.removed or not watch.is_due(moment.now) or self.taken.get(name, 0) >= PASSES:
+                continue
+            step = next_step(watch, moment)
             if isinstance(step, Remove):
-                if name not in self.removed:
-                    removals.append(step)
+                removals.append(step)
             elif step is not None:
                 others.append(step)
                 if len(others) >= most:
@@ -78,6 +79,11 @@ class Round:
         for stream in streams:
             self.watched.pop(stream, None)
 
+    def give_up(self, streams: Iterable[StreamName]) -> None:
+        """These are somebody else's now."""
+        for stream in streams:
+            del self.watched[stream], self.releases[stream]
+
 
 class Share:
     """How many policies have about as many watched subjects as are worked on at a time, judged by the last ones."""
@@ -86,9 +92,19 @@ class Share:
         self._subjects = subjects
         self.policies = min(FIRST_POLICIES, subjects)
 
-    def saw(self, watched: Sequence[Watching]) -> None:
-        """Take in what some policies had; it doubles at most, so that no guess is far off."""
+    def surplus(self, watched: Mapping[StreamName, Watching]) -> list[StreamName]:
+        """Those of the claimed policies that are one too many, when they have more subjects than was guessed.
+
+        A claim is short, and a crowd takes long where the machine is busy: of several claimed at once, the last would
+        be reached when its claim is over. The guess doubles at most, so that it is never far off.
+        """
+        found = 0
+        surplus: list[StreamName] = []
+        for stream, each in watched.items():
+            if found >= self._subjects:
+                surplus.append(stream)
+            found += len(each.watches)
         if watched:
-            found = sum(len(each.watches) for each in watched)
             wanted = self._subjects * len(watched) // max(found, 1)
             self.policies = max(1, min(wanted, self._subjects, 2 * self.policies))
+        return surplus

@@ -31,9 +31,13 @@ from services.auth.key_set import KeySet
 from services.auth.key_sources import source_of
 from services.auth.keys import IssuerKeys
 from services.auth.pre_authenticated import SUBJECTS_MAX
-from services.auth.tokens import LEEWAY_SECONDS, UnverifiedToken, check_claims, check_signature, read_token
+from services.auth.tokens import LEEWAY_SECONDS, TOKEN_MAX, UnverifiedToken, check_claims, check_signature, read_token
 
+LONGEST: Final = 1_024
+"""Characters of a header that is made of claims; a longer text is left out."""
 REMEMBERED_MAX: Final = 4_096
+REMEMBERED_CHARACTERS: Final = 16 * 1024 * 1024
+"""Of all tokens whose claims are kept, together."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +55,7 @@ class _Known:
     ends: float
     provider: _Provider
     keys: KeySet
+    characters: int
 
 
 class BearerTokens:
@@ -62,10 +67,14 @@ class BearerTokens:
         *,
         clock: Callable[[], float],
         time: Callable[[], float],
+        longest: int = TOKEN_MAX,
         remembered_max: int = REMEMBERED_MAX,
+        remembered_characters: int = REMEMBERED_CHARACTERS,
     ) -> None:
-        """``clock`` gives seconds since 1970, ``time`` seconds that never go back."""
+        """``clock`` gives seconds since 1970, ``time`` seconds that never go back; ``longest`` is in characters."""
+        self._longest = longest
         self._remembered_max = remembered_max
+        self._remembered_characters = remembered_characters
         self._clock = clock
         self._providers: dict[str, _Provider] = {}
         for key, issuer in issuers.items():
@@ -75,6 +84,7 @@ class BearerTokens:
                 self._providers.update(dict.fromkeys(authority.names, provider))
         self._secret = os.urandom(32)
         self._remembered: dict[bytes, _Known] = {}
+        self._characters = 0
 
     def authenticate(self, headers: Mapping[str, str]) -> Verdict | None:
         """The caller that the token names; None without one."""
@@ -87,11 +97,11 @@ class BearerTokens:
         if known is not None:
             if known.provider.keys.current is known.keys and self._clock() < known.ends:
                 return known.context
-            del self._remembered[digest]
+            self._forget(digest)
         return self._verify(text, digest)
 
     async def _verify(self, text: str, digest: bytes) -> AuthContext:
-        token = read_token(text)
+        token = read_token(text, longest=self._longest)
         provider = self._providers.get(token.issuer)
         if provider is None:
             raise JwtIssuerNotSupported(token.issuer)
@@ -100,11 +110,22 @@ class BearerTokens:
         # Nothing is fetched for a token that would be refused whoever has signed it.
         ends = check_claims(token.claims, provider.issuer, self._clock()) + LEEWAY_SECONDS
         keys = await _keys_that_signed(token, provider)
-        context = AuthContext(subjects=_subjects(provider, token.claims), claims=token.claims)
-        if len(self._remembered) >= self._remembered_max:
-            del self._remembered[next(iter(self._remembered))]
-        self._remembered[digest] = _Known(context, ends, provider, keys)
+        subjects, headers = _subjects(provider, token.claims), _headers(provider.issuer, token.claims)
+        context = AuthContext(subjects=subjects, claims=token.claims, headers=headers)
+        self._remember(digest, _Known(context, ends, provider, keys, len(text)))
         return context
+
+    def _remember(self, digest: bytes, known: _Known) -> None:
+        self._forget(digest)  # the same token may have been verified twice at the same time
+        self._remembered[digest] = known
+        self._characters += known.characters
+        while len(self._remembered) > self._remembered_max or self._characters > self._remembered_characters:
+            self._forget(next(iter(self._remembered)))
+
+    def _forget(self, digest: bytes) -> None:
+        known = self._remembered.pop(digest, None)
+        if known is not None:
+            self._characters -= known.characters
 
 
 async def _keys_that_signed(token: UnverifiedToken, provider: _Provider) -> KeySet:
@@ -135,6 +156,13 @@ def _subjects(provider: _Provider, claims: JsonObject) -> tuple[str, ...]:
     except PolicySubjectIdInvalid as error:
         raise AuthenticationFailed(description=error.message) from None
     return subjects
+
+
+def _headers(issuer: Issuer, claims: JsonObject) -> JsonObject:
+    """What the issuer's setting makes headers of; of several texts the first, and nothing that no header could hold."""
+    found = ((name, _texts(template, claims)) for name, template in issuer.headers.items())
+    first = {name: texts[0] for name, texts in found if texts}
+    return {name: text for name, text in first.items() if text.isprintable() and 0 < len(text) <= LONGEST}
 
 
 def _texts(template: str, claims: JsonObject) -> tuple[str, ...]:

@@ -28,8 +28,11 @@ from pydantic import (
 
 from protocol.errors import PlaceholderError
 from protocol.placeholders import check_template
+from protocol.wire.headers import is_internal
 
 NAME_MAX: Final = 1_000
+_HEADER: Final = re.compile(r"[a-z0-9!#$%&'*+.^_`|~-]{1,64}")
+"""A field name in lower case (RFC 9110 section 5.1)."""
 _CAPITAL: Final = re.compile(r"(?<=[a-z])[A-Z]")
 ALGORITHMS: Final = (
     *("RS256", "RS384", "RS512", "PS256", "PS384", "PS512"),
@@ -60,7 +63,8 @@ class Issuer(BaseModel):
     ``issuer`` is what tokens name in ``iss``, to the letter: a slash at its end counts. Without a scheme it is taken
     with ``protocol`` or bare, as in Ditto's configuration. Keys come from ``jwks_file`` or ``jwks_uri`` if given, else
     from the provider's discovery document (OpenID Connect Discovery 1.0 section 4). Without ``audience`` tokens for
-    anybody are accepted. Each of the ``conditions`` must leave a value, or the token is refused.
+    anybody are accepted. Each of the ``conditions`` must leave a value, or the token is refused. ``headers`` go with
+    every command of the caller, made by templates as well.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
@@ -74,6 +78,9 @@ class Issuer(BaseModel):
         default=("{{ jwt:sub }}",), min_length=1, validation_alias=AliasChoices("subjects", "auth_subjects")
     )
     conditions: Texts = Field(default=(), validation_alias=AliasChoices("conditions", "prerequisite_conditions"))
+    headers: dict[str, str] = Field(
+        default_factory=dict, max_length=16, validation_alias=AliasChoices("headers", "inject_claims_into_headers")
+    )
     algorithms: tuple[Algorithm, ...] = Field(default=ALGORITHMS, min_length=1)
 
     @model_validator(mode="before")
@@ -106,6 +113,15 @@ class Issuer(BaseModel):
             except PlaceholderError as error:
                 raise ValueError(f"{error.message} A template may hold {{{{ jwt:<claim> }}}} only.") from error
         return templates
+
+    @field_validator("headers")
+    @classmethod
+    def _own_headers(cls, templates: dict[str, str]) -> dict[str, str]:
+        named = {name.lower(): template for name, template in templates.items()}
+        if len(named) != len(templates) or any(_HEADER.fullmatch(name) is None or is_internal(name) for name in named):
+            raise ValueError("a header is named once, and by no name that means something to the service")
+        cls._only_claims(tuple(named.values()))
+        return named
 
     @model_validator(mode="after")
     def _one_source(self) -> Self:

@@ -19,7 +19,8 @@ def api_authentication(settings: Settings) -> Authentication:
         ways.append(PreAuthenticated())
     challenge = 'Basic realm="twinlog", charset="UTF-8"'
     if settings.openid_issuers:
-        ways.append(BearerTokens(settings.openid_issuers, clock=time.time, time=time.monotonic))
+        longest = settings.openid_max_token_bytes
+        ways.append(BearerTokens(settings.openid_issuers, clock=time.time, time=time.monotonic, longest=longest))
         challenge += ', Bearer realm="twinlog"'
     if settings.basic_users:
         ways.append(BasicUsers(settings.basic_users, prefix=settings.basic_subject_prefix))

@@ -24,6 +24,9 @@ POLICY_TEXT = "#!/bin/sh\n# twinlog: RabbitMQ is being installed and must not be
 NEEDED = ("rabbitmq-", "erlang-", "lib")
 """What the node needs of the package's dependencies; the rest (adduser, logrotate ...) serves the system-wide one."""
 
+PATIENT = ("-o", "Acquire::Retries=5", "-o", "DPkg::Lock::Timeout=300")
+"""A mirror that stumbles is asked again, and another apt that is at work is waited for."""
+
 HOOKLESS = "".join(
     f"#clear {hook};\n"
     for hook in ("APT::Update::Pre-Invoke", "APT::Update::Post-Invoke", "APT::Update::Post-Invoke-Success")
@@ -54,8 +57,8 @@ def provision(home: Path) -> Installation:
 def _install() -> None:
     environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
     with _no_service_starts():
-        _run(["apt-get", "update", "-qq"], environment)
-        _run(["apt-get", "install", "-qq", "-y", "--no-install-recommends", PACKAGE], environment)
+        _run(["apt-get", *PATIENT, "update", "-qq"], environment)
+        _run(["apt-get", *PATIENT, "install", "-qq", "-y", "--no-install-recommends", PACKAGE], environment)
     if Path("/run/systemd/system").exists():
         _run(["systemctl", "disable", "--quiet", PACKAGE], environment)
 
@@ -110,7 +113,7 @@ def _private_apt(state: Path, status: Path) -> list[str]:
         "APT::Sandbox::User": "",
     }
     pairs = [part for name, value in options.items() for part in ("-o", f"{name}={value}")]
-    return ["apt-get", "-qq", "-c", str(state / "apt.conf"), *pairs]
+    return ["apt-get", "-qq", "-c", str(state / "apt.conf"), *PATIENT, *pairs]
 
 
 def _would_install(apt: Sequence[str]) -> set[str]:

@@ -92,8 +92,9 @@ class Exchange:
     auth: AuthContext
 
     def headers(self) -> dict[str, JsonValue]:
-        """The headers of the command; reading them is where bad ones are found."""
-        return command_headers(self.request.headers, self.query, self.correlation_id)
+        """The headers of the command; reading them is where bad ones are found. What its issuer adds comes last."""
+        headers = command_headers(self.request.headers, self.query, self.correlation_id)
+        return {**headers, **self.auth.headers} if self.auth.headers else headers
 
     def fields(self) -> str | None:
         """The field selector; a repeated parameter joins its lists."""

@@ -124,6 +124,8 @@ def _written(subscription: Subscription) -> bytes:
             "place": subscription.place,
             "worker": subscription.worker,
             "failure": subscription.failure,
+            "tries": subscription.tries,
+            "troubled": None if subscription.troubled is None else iso(subscription.troubled),
             "ended": subscription.ended,
         }
     )
@@ -134,6 +136,7 @@ def _read(written: bytes) -> Subscription:
     if not isinstance(row, dict):
         raise TypeError(f"no subscription: {written[:200]!r}")
     subjects, headers, demand, failure = row["subjects"], row["headers"], row["demand"], row["failure"]
+    tries, troubled = row.get("tries"), _text(row.get("troubled"))
     return Subscription(
         id=str(row["id"]),
         subjects=_texts(subjects) or (),
@@ -148,6 +151,8 @@ def _read(written: bytes) -> Subscription:
         place=_text(row["place"]),
         worker=_text(row["worker"]),
         failure=failure if isinstance(failure, dict) else None,
+        tries=tries if isinstance(tries, int) else 0,
+        troubled=None if troubled is None else _moment(troubled),
         ended=row["ended"] is True,
     )
 

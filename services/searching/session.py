@@ -11,7 +11,7 @@ import re
 import uuid
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Final, Protocol, TypeAlias
 
 import structlog
@@ -52,7 +52,6 @@ AT_ONCE: Final = 4
 """Pages that are looked for at the same time."""
 PER_CALLER: Final = 64
 """Subscriptions that one caller may have under way."""
-_AGAIN: Final = timedelta(seconds=1)
 _ID: Final = re.compile(r"[0-9a-f]{32}")
 
 log = structlog.get_logger(__name__)
@@ -233,10 +232,13 @@ class SearchSession:
                 async with self._slots:
                     present = await self._turn(present)
         except (Undelivered, StoreError) as trouble:
-            log.warning("search_interrupted", reason=str(trouble))
-            await self._give_back(found.id, _AGAIN)
+            log.warning("search_interrupted", subscription=found.id, reason=str(trouble))
+            given_up = SearchSubscriptionAborted("Pages could not be found or sent for too long.")
+            act = await self._let_go(found.id, steps.interrupted(self._worker, given_up, self._clock()))
+            if act is Act.GIVEN_UP:
+                log.warning("search_given_up", subscription=found.id, address=found.route.address, reason=str(trouble))
         except asyncio.CancelledError:
-            await self._give_back(found.id, timedelta())
+            await self._let_go(found.id, steps.given_back(self._worker, self._clock()))
             raise
 
     async def _turn(self, present: Subscription) -> Subscription | None:
@@ -307,11 +309,12 @@ class SearchSession:
             )
         )
 
-    async def _give_back(self, name: str, after: timedelta) -> None:
+    async def _let_go(self, name: str, step: steps.Step) -> Act:
         try:
-            await self._keeper.change(name, steps.given_back(self._worker, self._clock() + after))
+            return (await self._keeper.change(name, step))[1]
         except StoreError as trouble:
             log.warning("search_not_given_back", reason=str(trouble))
+            return Act.NOTHING
 
 
 _CANCEL: Final = "Cancel those that you do not need; idle ones end by themselves."

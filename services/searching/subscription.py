@@ -28,6 +28,11 @@ REMEMBERED: Final = timedelta(seconds=10)
 """How long one that ended is known, so that a late request hears that it ended and not that it never was."""
 CLAIM: Final = timedelta(seconds=30)
 """How long a worker has for a page before somebody else goes on."""
+PAUSE: Final = timedelta(seconds=1)
+LONGEST_PAUSE: Final = timedelta(seconds=16)
+"""Between two tries to go on after trouble; each pause is twice the one before."""
+PATIENCE: Final = timedelta(minutes=5)
+"""How long trouble may last: longer than a broker or a database takes to start, shorter than a client keeps waiting."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +48,8 @@ class Subscription:
     """A search by pages. ``headers`` and ``route`` are those of the client's latest word.
 
     ``place`` is the cursor of the next page, ``demand`` how many pages are owed. At ``due`` somebody has to look at it.
-    ``failure`` is an error that the worker has still to tell.
+    ``failure`` is an error that the worker has still to tell. So many ``tries`` have failed without a page in between,
+    the first at ``troubled``.
     """
 
     id: str
@@ -59,6 +65,8 @@ class Subscription:
     place: str | None = None
     worker: str | None = None
     failure: JsonObject | None = None
+    tries: int = 0
+    troubled: datetime | None = None
     ended: bool = False
 
 
@@ -72,6 +80,8 @@ class Act(enum.Enum):
     """Say that there is no such subscription."""
     ENDED = "ended"
     """Say that the subscription is at its end."""
+    GIVEN_UP = "given up"
+    """Nobody could be told anything for so long that it is forgotten."""
 
 
 Step = Callable[[Subscription | None], tuple[Subscription | None, Act]]
@@ -97,7 +107,7 @@ def requested(demand: int, word: Word) -> Step:
             return found, Act.UNKNOWN
         if found.ended or found.failure is not None:
             return found, Act.ENDED
-        heard = replace(found, headers=word.headers, route=word.route)
+        heard = replace(found, headers=word.headers, route=word.route, tries=0, troubled=None)
         if demand <= 0:
             heard = failed(heard, SearchSubscriptionProtocolError(f"The demand {demand} is not positive."))
         else:
@@ -154,7 +164,8 @@ def delivered(worker: str, place: str | None, pages: int, now: datetime) -> Step
             return found, Act.NOTHING
         if place is None:
             return ended(found, now), Act.NOTHING
-        return renewed(worker, now)(replace(found, place=place, demand=max(found.demand - pages, 0)))
+        left = max(found.demand - pages, 0)
+        return renewed(worker, now)(replace(found, place=place, demand=left, tries=0, troubled=None))
 
     return step
 
@@ -176,6 +187,26 @@ def given_back(worker: str, due: datetime) -> Step:
         if found is None or found.worker != worker or found.ended:
             return found, Act.NOTHING
         return replace(found, worker=None, due=due), Act.NOTHING
+
+    return step
+
+
+def interrupted(worker: str, error: DittoError, now: datetime) -> Step:
+    """Something that passes was in the way.
+
+    When it has lasted too long the search fails, and is forgotten if even that cannot be told.
+    """
+
+    def step(found: Subscription | None) -> tuple[Subscription | None, Act]:
+        if found is None or found.worker != worker or found.ended:
+            return found, Act.NOTHING
+        troubled = found.troubled or now
+        if now - troubled < PATIENCE:
+            pause = min(PAUSE * 2 ** min(found.tries, 10), LONGEST_PAUSE)
+            return replace(found, worker=None, due=now + pause, tries=found.tries + 1, troubled=troubled), Act.NOTHING
+        if found.failure is not None:
+            return None, Act.GIVEN_UP
+        return replace(failed(found, error), worker=None, due=now), Act.NOTHING
 
     return step
 

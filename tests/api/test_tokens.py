@@ -42,7 +42,8 @@ def bearer(**given: object) -> dict[str, str]:
 def settings(tmp_path: Path) -> Settings:
     path = tmp_path / "keys.json"
     path.write_text(json.dumps({"keys": [jwk("one", rsa_key())]}))
-    issuers = {"farm": {"issuer": ISSUER, "jwks_file": str(path), "audience": "twinlog"}}
+    headers = {"user-email": "{{ jwt:email }}"}
+    issuers = {"farm": {"issuer": ISSUER, "jwks_file": str(path), "audience": "twinlog", "headers": headers}}
     return Settings(
         basic_users=SETTINGS.basic_users,
         openid_issuers=issuers,  # type: ignore[arg-type]  # pydantic reads them as from the environment
@@ -73,6 +74,27 @@ async def policy(client: Client) -> Client:
     assert (await client("PUT", P, {"entries": entries})).status == 201
     assert (await client("PUT", THING, {"policyId": "farm.one:p", "attributes": {"a": 1}})).status == 201
     return client
+
+
+async def test_a_long_token_passes_as_far_as_a_header_may_be_long(client: Client) -> None:
+    def long(groups: int) -> dict[str, str]:
+        return bearer(groups=[f"/farm/{number:05}" for number in range(groups)])
+
+    assert len(long(600)["Authorization"]) > 8_192
+    assert (await client("GET", "/api/2/whoami", auth=long(600))).status == 200
+    assert len(long(1_200)["Authorization"]) > 16_384
+    assert (await client("GET", "/api/2/whoami", auth=long(1_200))).status == 431
+
+
+async def test_claims_go_with_the_event_of_a_command_and_nobody_can_write_them(
+    client: Client, store: GatedStore
+) -> None:
+    forged = {"user-email": "eve@farm.one"}
+    caller = bearer(sub="app", email="app@farm.one")
+    assert (await client("PUT", THING, {"attributes": {"a": 1}}, forged, auth=caller)).status == 201
+    assert (await client("PUT", f"{THING}/attributes/a", 2, forged, auth=bearer(sub="app"))).status == 204
+    events = await store.read_stream(StreamName("thing:farm.one:t"))
+    assert [json.loads(event.headers).get("user-email") for event in events] == ["app@farm.one", None]
 
 
 async def test_a_token_speaks_for_its_subject(client: Client) -> None:

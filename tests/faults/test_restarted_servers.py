@@ -128,6 +128,6 @@ async def stopped(running: Service) -> float:
     clock = asyncio.get_running_loop().time
     began = clock()
     running.signal(signal.SIGTERM)
-    assert await running.ended(within=STOP_SECONDS) == 0, running.tail()
+    assert await running.ended(within=STOP_SECONDS + 2) == 0, running.tail()
     check_no_defects(running)
     return clock() - began

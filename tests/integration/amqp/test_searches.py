@@ -225,7 +225,7 @@ async def test_a_word_that_cannot_be_read_is_answered_with_an_error(amqp_url: st
         await world.send(word("request", {"demand": 1}), reply_to="answers", correlation_id="c")
         answer = await take(answers)
         assert answer.correlation_id == "c"
-        assert orjson.loads(answer.body)["topic"] == "_/_/things/twin/errors"
+        assert orjson.loads(answer.body)["topic"] == "unknown/unknown/things/twin/errors"
         assert orjson.loads(answer.body)["status"] == 400
 
 

@@ -89,11 +89,11 @@ async def test_a_subject_is_announced_answered_and_removed(database_url: str, am
         assert await world.waiting(world.topology.dead_letters) == 0
 
 
-async def recorded(service: Stage, what: str) -> None:
+async def recorded(service: Stage, what: str, policy_id: str = POLICY) -> None:
     """Wait for it behind the latest attempt: of confirm and answer either may be recorded first."""
 
     async def is_recorded() -> bool:
-        types = [event.type for event in await service.events("announcement:farm.one:p1")]
+        types = [event.type for event in await service.events(f"announcement:{policy_id}")]
         latest = max((place for place, each in enumerate(types) if each == "announced"), default=len(types))
         return what in types[latest:]
 
@@ -270,6 +270,7 @@ async def test_a_broker_that_is_away_at_the_deadline_loses_no_announcement(datab
             await service.create("farm.one:p0", app0=subject(None, whenDeleted=True))
             await service.do("delete", (), policy_id="farm.one:p0")
             await told(queue)
+            await recorded(service, "published", "farm.one:p0")
             line.refuses = True
             line.cut()
             await service.create(

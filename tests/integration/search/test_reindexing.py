@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import random
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
+import asyncpg
 import pytest
 
 from eventstore.pool import Pool
@@ -65,11 +68,44 @@ async def complete(pool: Pool, position: int) -> None:
     await eventually(there)
 
 
-async def begun(pool: Pool) -> None:
+async def begun(pool: Pool, position: int) -> None:
+    """Wait until some things have their new keys; all may have them when one looks."""
+
     async def there() -> bool:
-        return (await progress(pool)).done > 0
+        found = await progress(pool)
+        return found.position >= position and (found.done > 0 or not found.unfinished)
 
     await eventually(there)
+
+
+HOLD = "SELECT 1 FROM search_keys WHERE thing_id = $1 FOR UPDATE"
+
+
+@asynccontextmanager
+async def held(database_url: str, name: str) -> AsyncIterator[None]:
+    """Nobody can give this thing other keys during the block, so those behind it have to wait."""
+    connection = await asyncpg.connect(database_url)
+    try:
+        async with connection.transaction():
+            await connection.execute(HOLD, name)
+            yield
+    finally:
+        await connection.close()
+
+
+async def indexed(pool: Pool, store: PostgresEventStore) -> None:
+    """Let a projector give all things all keys."""
+    async with running(ProjectionRunner(pool, store, small).run()):
+        await reached(pool, "search", len(NAMES) + 1)
+
+
+async def stopped_in_the_middle(pool: Pool, store: PostgresEventStore, fleet: Fleet, database_url: str) -> int:
+    """A projector ends when half of the things, at most, have their new keys; the position of what asked for them."""
+    await indexed(pool, store)
+    async with held(database_url, NAMES[len(NAMES) // 2]), running(ProjectionRunner(pool, store, small).run()):
+        event = (await fleet.change(wanted(ROOM)))[-1]
+        await begun(pool, event.position)
+    return event.position
 
 
 async def fresh(pool: Pool, store: PostgresEventStore) -> dict[str, list[str]]:
@@ -78,19 +114,27 @@ async def fresh(pool: Pool, store: PostgresEventStore) -> dict[str, list[str]]:
     return await contents(pool, SearchProjection())
 
 
-async def test_keys_are_made_anew_while_things_change(pool: Pool, store: PostgresEventStore, fleet: Fleet) -> None:
+async def test_keys_are_made_anew_while_things_change(
+    pool: Pool, store: PostgresEventStore, fleet: Fleet, database_url: str
+) -> None:
     chance = random.Random(11)  # noqa: S311 - a fixed sequence is the point
+
+    async def change(number: int) -> None:
+        name = chance.choice(NAMES)
+        changed = (f"thing:{name}", "modified", f"/attributes/{chance.choice(['room', 'n'])}", number)
+        await fleet.change(changed, born(f"farm:x{number}"))
+
+    await indexed(pool, store)
     async with running(ProjectionRunner(pool, store, small).run()):
-        await reached(pool, "search", len(NAMES) + 1)
-        event = (await fleet.change(wanted(ROOM)))[-1]
-        await begun(pool)
-        number = 0
-        while (await progress(pool)).unfinished:
-            number += 1
-            name = chance.choice(NAMES)
-            changed = (f"thing:{name}", "modified", f"/attributes/{chance.choice(['room', 'n'])}", number)
-            await fleet.change(changed, born(f"farm:x{number}"))
-        assert number > 3
+        async with held(database_url, NAMES[-1]):
+            event = (await fleet.change(wanted(ROOM)))[-1]
+            await begun(pool, event.position)
+            for number in range(5):
+                await change(number)
+        for number in itertools.count(5):
+            if not (await progress(pool)).unfinished:
+                break
+            await change(number)
         event = (await fleet.change((f"thing:{NAMES[3]}", "deleted", "/", ...)))[-1]
         await reached(pool, "search", event.position)
     live = await contents(pool, SearchProjection())
@@ -99,22 +143,19 @@ async def test_keys_are_made_anew_while_things_change(pool: Pool, store: Postgre
 
 
 async def test_another_owner_goes_on_where_the_last_one_was_stopped(
-    pool: Pool, store: PostgresEventStore, fleet: Fleet
+    pool: Pool, store: PostgresEventStore, fleet: Fleet, database_url: str
 ) -> None:
-    async with running(ProjectionRunner(pool, store, small).run()):
-        event = (await fleet.change(wanted(ROOM)))[-1]
-        await begun(pool)
+    position = await stopped_in_the_middle(pool, store, fleet, database_url)
     stopped = await progress(pool)
     assert stopped.unfinished
     assert 0 < stopped.done < stopped.total == len(NAMES)
-    seen: list[int] = []
+    seen = [stopped.done]
     async with running(ProjectionRunner(pool, store, small).run(), ProjectionRunner(pool, store, small).run()):
         while (found := await progress(pool)).unfinished:
             seen.append(found.done)
             await asyncio.sleep(0)
-        await complete(pool, event.position)
+        await complete(pool, position)
     assert seen == sorted(seen)
-    assert min(seen) >= stopped.done
     assert await contents(pool, SearchProjection()) == await fresh(pool, store)
 
 
@@ -130,7 +171,7 @@ async def test_a_rebuild_of_many_changed_indexes_equals_the_live_rows(
             changes: list[Change] = [(f"thing:{name}", "modified", "/attributes/n", number), wanted(fields)]
             event = (await fleet.change(*changes))[-1]
             if number % 2:
-                await begun(pool)
+                await begun(pool, event.position)
         await complete(pool, event.position)
         report = await Rebuild(pool, store, small(), options=RebuildOptions(compare=True)).run()
         assert report.differences == ()
@@ -142,11 +183,9 @@ async def test_a_rebuild_of_many_changed_indexes_equals_the_live_rows(
 
 
 async def test_rows_that_still_wait_for_their_keys_are_not_compared(
-    pool: Pool, store: PostgresEventStore, fleet: Fleet
+    pool: Pool, store: PostgresEventStore, fleet: Fleet, database_url: str
 ) -> None:
-    async with running(ProjectionRunner(pool, store, small).run()):
-        await fleet.change(wanted(ROOM))
-        await begun(pool)
+    await stopped_in_the_middle(pool, store, fleet, database_url)
     with pytest.raises(BehindCopyError):
         await Rebuild(pool, store, SearchProjection(), options=RebuildOptions(compare=True)).run()
     rebuilt = await Rebuild(pool, store, SearchProjection()).run()

@@ -45,7 +45,7 @@ def told(entries: list[Any]) -> list[dict[str, Any]]:
 
 
 async def test_a_slow_question_is_told_with_its_shape_and_plan_but_no_value(fleet: Searched, pool: Pool) -> None:
-    reader = SearchReader(pool, slow=SlowQueries(seconds=0, pause=0))
+    reader = SearchReader(pool, slow=SlowQueries(seconds=0, pause=0, plan=DEADLINE))
     asking = question(FILTER, (ADA,), ("farm",))
     with capture_logs() as entries:
         await reader.page(asking, orders=complete([Order(Property(("attributes", "n")), descending=True)]))

@@ -65,8 +65,9 @@ class Life:
         self.revision += 1
         self.policy = evolve_policy(self.policy, event, revision=self.revision, timestamp=self.now)
         unshared = after_change(self.watching, reread(self.policy), by_announcer=by_announcer)
-        self.watching = after_change(self.watching, self.policy, by_announcer=by_announcer)
-        assert dict(self.watching.watches) == dict(unshared.watches)
+        anywhere = after_change(self.watching, self.policy, by_announcer=by_announcer)
+        self.watching = after_change(self.watching, self.policy, by_announcer=by_announcer, path=pointer)
+        assert dict(self.watching.watches) == dict(unshared.watches) == dict(anywhere.watches)
 
     def put(self, value: JsonObject, *, label: str = "guest", subject_id: str = APP) -> None:
         self.change("modified", f"/entries/{label}/subjects/{subject_id}", value)

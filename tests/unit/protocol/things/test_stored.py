@@ -7,7 +7,7 @@ from protocol.identifiers import PolicyId, ThingId
 from protocol.json import MISSING
 from protocol.policies.state import PolicyState
 from protocol.signals import Event
-from protocol.stored import restore_event, restore_state, store_event, store_state
+from protocol.stored import published_headers, published_path, restore_event, restore_state, store_event, store_state
 from protocol.streams import entity_of, stream_of
 from protocol.things.state import ThingState
 from tests.unit.protocol.things.scenario import (
@@ -61,6 +61,21 @@ def test_an_event_of_a_policy_keeps_the_slashes_of_its_keys() -> None:
     event = Event(entity_id=PolicyId("a:p"), action="modified", path=RESOURCE, value={"grant": [], "revoke": []})
     type_, path, value, _ = store_event(event, {})
     assert restore_event("policy:a:p", type_, path, value) == event
+
+
+def test_the_key_of_a_resource_is_escaped_once_more_in_the_log_and_not_outside() -> None:
+    path = ("entries", "owner", "resources", "thing:/a~0b")
+    event = Event(entity_id=PolicyId("a:b"), action="deleted", path=path)
+    _, stored, *_ = store_event(event, {})
+    assert stored == "/entries/owner/resources/thing:/a~00b"
+    assert restore_event("policy:a:b", "deleted", stored, None).path == path
+    assert published_path(PolicyId("a:b"), stored) == "/entries/owner/resources/thing:/a~0b"
+    assert published_path(PolicyId("a:b"), "/entries/o~0/subjects/x:a~0b") == "/entries/o~0/subjects/x:a~0b"
+    assert published_path(ThingId("a:b"), "/attributes/a~00b") == "/attributes/a~00b"
+
+
+def test_where_the_answer_to_a_command_went_stays_in_the_log() -> None:
+    assert published_headers(b'{"correlation-id":"c","reply-to":"private.queue"}') == b'{"correlation-id":"c"}'
 
 
 def test_an_unknown_event_is_refused() -> None:

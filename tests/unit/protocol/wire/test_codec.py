@@ -207,6 +207,12 @@ def test_several_retrieved_things_come_as_an_array() -> None:
         (THING + "modify", "farm.one/pump-7/things/twin/errors"),
         ("a/b/things/live/messages/x", "a/b/things/live/errors"),
         (parse_topic("a/b/policies/commands/modify"), "a/b/policies/errors"),
+        ("/b/policies/commands/modify", "/b/policies/errors"),
+        ("a b/c/policies/commands/modify", "unknown/unknown/policies/errors"),
+        ("1a/c/things/twin/commands/modify", "unknown/unknown/things/twin/errors"),
+        ("a/_/things/twin/commands/retrieve", "a/_/things/twin/errors"),
+        ("_/_/things/twin/commands/retrieve", "unknown/unknown/things/twin/errors"),
+        ("_/_/policies/commands/checkPermissions", "unknown/unknown/policies/errors"),
     ],
 )
 def test_an_error_goes_to_the_errors_of_its_entity(topic_of: str, topic: str) -> None:

@@ -167,6 +167,12 @@ def test_an_event_inherits_what_is_echoed_and_nothing_that_steered_the_command()
     assert for_event(command) == {"correlation-id": "c", "requested-acks": ["my:ack"], "traceparent": "t", "mine": 1}
 
 
+def test_where_the_answer_goes_is_told_with_the_answer_and_not_with_the_event() -> None:
+    command = read_headers({"reply-to": "private.queue", "correlation-id": "c"})
+    assert for_event(command) == {"correlation-id": "c"}
+    assert for_response(command, {})["reply-to"] == "private.queue"
+
+
 def test_requests_for_built_in_acknowledgements_alone_are_not_passed_on() -> None:
     assert for_event({"requested-acks": ["twin-persisted", "search-persisted"]}) == {}
 

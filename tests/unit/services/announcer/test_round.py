@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import count
 
 from eventstore.events import StreamName
+from projections.deadlines import Release
 from protocol.announcements.decide import Moment, Remove, Rules, Step
 from protocol.announcements.evolve import Watching
 from protocol.announcements.watch import Stage, Watch
@@ -73,13 +74,36 @@ def test_a_step_that_does_not_help_is_given_up_for_this_round() -> None:
     assert not round_.due(MOMENT, 9)
 
 
+def policies(count: int, subjects: int) -> dict[StreamName, Watching]:
+    each = Watching(watches={str(number): watch(str(number)) for number in range(subjects)})
+    return {StreamName(f"policy:farm.one:{number}"): each for number in range(count)}
+
+
 def test_as_many_policies_are_claimed_as_hold_about_the_subjects_that_are_wanted() -> None:
     share = Share(64)
-    alone, crowd = Watching(watches={"1": watch("1")}), Watching(watches={str(n): watch(str(n)) for n in range(500)})
     for _ in range(9):
-        share.saw([alone] * share.policies)
+        assert share.surplus(policies(share.policies, 1)) == []
     assert share.policies == 64
-    share.saw([crowd] * 64)
+    share.surplus(policies(64, 500))
     assert share.policies == 1
-    share.saw([])
+    assert share.surplus({}) == []
     assert share.policies == 1
+
+
+def test_of_crowds_that_were_claimed_together_only_the_first_is_kept() -> None:
+    crowds = policies(4, 500)
+    assert Share(64).surplus(crowds) == list(crowds)[1:]
+
+
+def test_policies_are_kept_until_they_hold_the_subjects_that_are_wanted() -> None:
+    pairs = policies(8, 30)
+    assert Share(64).surplus(pairs) == list(pairs)[3:]
+
+
+def test_what_is_given_up_is_neither_worked_on_nor_released_again() -> None:
+    round_ = round_of(a=[watch("a1")], b=[watch("b1")])
+    a, b = round_.watched
+    round_.releases = {a: Release(), b: Release()}
+    round_.give_up([b])
+    assert names(round_.due(MOMENT, 9)) == {"a": ["a1"]}
+    assert list(round_.releases) == [a]

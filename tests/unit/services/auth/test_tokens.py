@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from pydantic import ValidationError
 
 from protocol.enforcement.auth import AuthContext
-from protocol.errors import DittoError, HeadersTooLarge, JwtConditionFailed, JwtIssuerNotSupported
+from protocol.errors import DittoError, HeadersTooLarge, JwtConditionFailed, JwtInvalid, JwtIssuerNotSupported
 from services.auth.bearer import BearerTokens
 from services.auth.issuers import Issuer
 from tests.provider import ISSUER, NOW, claims, ec_key, ed_key, encoded, jwk, rsa_key, token
@@ -229,7 +230,7 @@ CORPUS = {
     "subject empty": token(claims(sub="")),
     "subject too long": token(claims(sub="x" * 300)),
     "subject with a control character": token(claims(sub="a\nb")),
-    "oversized": token(claims(padding="x" * 9_000)),
+    "oversized": token(claims(padding="x" * 12_300)),
 }
 
 
@@ -279,6 +280,40 @@ async def test_a_token_that_does_not_fulfil_a_condition_of_its_issuer_is_401(
         assert (await ask(authenticator, token(claims(**given)))).subjects == ("farm:ada",)
 
 
+async def test_claims_become_headers_of_the_callers_commands_where_there_are_such_claims(
+    jwks_file: Path, clock: Clock
+) -> None:
+    templates = {"User-Email": "{{ jwt:email }}", "role": "{{ jwt:roles }}", "who": "{{ jwt:sub }}/{{ jwt:email }}"}
+    authenticator = tokens(jwks_file, clock, **{"inject-claims-into-headers": templates})
+    context = await ask(authenticator, token(claims(email="ada@farm.one", roles=["chief", "cook"])))
+    assert context.headers == {"user-email": "ada@farm.one", "role": "chief", "who": "ada/ada@farm.one"}
+    unusable: list[object] = ["x" * 1_025, "a\nb", None, {}]
+    for email in unusable:
+        assert (await ask(authenticator, token(claims(email=email)))).headers == {}
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"correlation-id": "{{ jwt:sub }}"},
+        {"If-Match": "{{ jwt:sub }}"},
+        {"ditto-originator": "{{ jwt:sub }}"},
+        {"Ditto-Own": "{{ jwt:sub }}"},
+        {"authorization": "{{ jwt:sub }}"},
+        {"a b": "{{ jwt:sub }}"},
+        {"": "{{ jwt:sub }}"},
+        {"a": "{{ jwt:sub }}", "A": "{{ jwt:sub }}"},
+        {"a": "{{ header:x }}"},
+        {f"a{number}": "{{ jwt:sub }}" for number in range(17)},
+    ],
+)
+def test_headers_that_mean_something_to_the_service_are_not_made_of_claims(
+    jwks_file: Path, headers: dict[str, str]
+) -> None:
+    with pytest.raises(ValidationError):
+        Issuer(issuer=(ISSUER,), jwks_file=jwks_file, headers=headers)
+
+
 async def test_several_issuers_of_one_key_are_the_same_people(jwks_file: Path, clock: Clock) -> None:
     authenticator = tokens(jwks_file, clock, issuer=("https://old.example", ISSUER))
     for name in ("https://old.example", ISSUER):
@@ -293,6 +328,33 @@ async def test_a_verified_token_is_known_at_once_until_it_expires(jwks_file: Pat
     assert authenticator.authenticate({"Authorization": f"Bearer {GOOD}"}) is context
     clock.seconds = NOW + 610
     assert (await refusal(authenticator, GOOD)).status == 401
+
+
+async def test_a_token_of_many_groups_is_as_good_as_another_up_to_the_bound(jwks_file: Path, clock: Clock) -> None:
+    text = token(claims(groups=[f"/farm/{number:05}" for number in range(600)]))
+    assert 8_192 < len(text) < 16_384
+    assert (await ask(tokens(jwks_file, clock), text)).subjects == ("farm:ada",)
+    issuer = Issuer(issuer=(ISSUER,), jwks_file=jwks_file)
+    for longest, good in ((len(text), True), (len(text) - 1, False)):
+        authenticator = BearerTokens({"farm": issuer}, clock=clock, time=clock, longest=longest)
+        if good:
+            await ask(authenticator, text)
+        else:
+            assert isinstance(await refusal(authenticator, text), JwtInvalid)
+
+
+async def test_long_tokens_are_remembered_in_smaller_numbers(jwks_file: Path, clock: Clock) -> None:
+    issuer = Issuer(issuer=(ISSUER,), jwks_file=jwks_file)
+    texts = [token(claims(jti=str(number))) for number in range(3)]
+    room = len(texts[1]) + len(texts[2])
+    authenticator = BearerTokens({"farm": issuer}, clock=clock, time=clock, remembered_characters=room)
+    for text in (texts[0], texts[0], *texts[1:]):
+        await ask(authenticator, text)
+    known = [authenticator.authenticate({"Authorization": f"Bearer {text}"}) for text in reversed(texts)]
+    assert [isinstance(verdict, AuthContext) for verdict in known] == [True, True, False]
+    forgotten = known[-1]
+    assert not isinstance(forgotten, AuthContext | None)
+    await forgotten
 
 
 async def test_the_memory_of_tokens_is_bounded(jwks_file: Path, clock: Clock) -> None:

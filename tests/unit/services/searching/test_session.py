@@ -5,6 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+import structlog
 from typing_extensions import override
 
 from protocol.enforcement.auth import AuthContext
@@ -14,8 +15,8 @@ from protocol.signals import CancelSearch, SubscribeToSearch
 from services.searching.keepers import InMemoryKeeper
 from services.searching.searching import Search
 from services.searching.session import Undelivered
-from services.searching.subscription import Route
-from tests.unit.services.searching.staging import ALICE, BOB, NOON, ROUTE, Fleet, stage
+from services.searching.subscription import Act, Route, Subscription
+from tests.unit.services.searching.staging import ALICE, BOB, NOON, ROUTE, Fleet, Stage, stage
 
 
 async def test_nothing_but_created_is_said_before_pages_are_requested() -> None:
@@ -225,6 +226,79 @@ async def test_a_page_that_cannot_be_sent_now_is_sent_later(where: str) -> None:
         it.clock[0] += timedelta(seconds=2)
         await it.says("next", "next", "complete")
         assert it.pages() == [["t0", "t1", "t2", "t3"], ["t4", "t5", "t6"]]
+
+
+async def until_given_back(it: Stage, keeper: InMemoryKeeper, name: str) -> Subscription | None:
+    """The subscription when nobody works on it any more."""
+    seen: list[Subscription | None] = []
+
+    def look(found: Subscription | None) -> tuple[Subscription | None, Act]:
+        seen.append(found)
+        return found, Act.NOTHING
+
+    while not seen or ((found := seen[-1]) is not None and found.worker is not None):
+        await keeper.change(name, look)
+        await asyncio.sleep(0)
+    return seen[-1]
+
+
+async def test_while_nothing_can_be_sent_it_is_tried_ever_more_rarely_and_given_up_in_the_end() -> None:
+    keeper = InMemoryKeeper()
+    async with stage(keeper=keeper) as it:
+        name = await it.subscribes(option="size(4)")
+        it.emits += [Undelivered("no broker")] * 1_000
+        await it.requests(name, 1)
+        pauses: list[float] = []
+        with structlog.testing.capture_logs() as lines:
+            while (found := await until_given_back(it, keeper, name)) is not None:
+                pauses.append((found.due - it.clock[0]).total_seconds())
+                it.clock[0] = found.due
+                tries = len(it.emits)
+                await it.until(lambda: len(it.emits) < tries)  # noqa: B023 - awaited at once
+        assert pauses[:6] == [1, 2, 4, 8, 16, 16]
+        assert pauses[-1] == 0  # when patience is at its end the failure is tried to be told, once
+        assert timedelta(minutes=5) <= it.clock[0] - NOON < timedelta(minutes=5, seconds=17)
+        assert [line["subscription"] for line in lines if line["event"] == "search_given_up"] == [name]
+        it.emits.clear()
+        await it.requests(name, 1)
+        await it.says("failed")
+        assert it.error() == (404, "thing-search:subscription.not.found")
+
+
+async def test_what_stays_away_for_too_long_ends_the_search_with_an_error_that_can_be_told() -> None:
+    keeper = InMemoryKeeper()
+    async with stage(keeper=keeper) as it:
+        name = await it.subscribes(option="size(4)")
+        while "failed" not in it.actions:
+            it.fleet.trouble = GatewayServiceUnavailable("no database")
+            if it.fleet.asked:
+                found = await until_given_back(it, keeper, name)
+                assert found is not None
+                it.clock[0] = found.due
+                asked, said = len(it.fleet.asked), len(it.said)
+                await it.until(lambda: (len(it.fleet.asked), len(it.said)) != (asked, said))  # noqa: B023 - as above
+            else:
+                await it.requests(name, 1)
+                await it.until(lambda: bool(it.fleet.asked))
+        assert it.error() == (500, "thing-search:subscription.aborted")
+
+
+async def test_a_page_ends_the_trouble_before_it() -> None:
+    keeper = InMemoryKeeper()
+    async with stage(keeper=keeper) as it:
+        name = await it.subscribes(option="size(2)")
+        it.emits += [Undelivered("no broker"), Undelivered("no broker"), True]
+        await it.requests(name, 1)
+        for _ in range(2):
+            found = await until_given_back(it, keeper, name)
+            assert found is not None
+            it.clock[0] = found.due
+            left = len(it.emits)
+            await it.until(lambda: len(it.emits) < left)  # noqa: B023 - as above
+        await it.says("next")
+        found = await until_given_back(it, keeper, name)
+        assert found is not None
+        assert (found.tries, found.troubled, found.demand) == (0, None, 0)
 
 
 async def test_a_defect_aborts_one_search_and_no_other() -> None:
