@@ -51,6 +51,10 @@ class Enforcer:
             return self.tree(subjects, permission, "thing", thing_id.namespace)
         return self._trees.get((subjects, None, "thing", permission)) or self.tree(subjects, permission, "thing")
 
+    def names(self, subjects: Subjects) -> bool:
+        """Whether some entry is about one of the subjects, so that the policy's existence is no secret to them."""
+        return any(not entry.subjects.isdisjoint(subjects) for entry in self._entries)
+
     def explain(
         self,
         subjects: Subjects,

@@ -41,8 +41,8 @@ def decide_token_action(command: Command, policy: PolicyState | None, context: C
     """One event for each subject that is added, extended or removed; possibly none.
 
     The command's path is that of the action, below an entry or below the policy. Raises ``PolicyActionFailed`` without
-    a token (400), without EXECUTE (403) or if no entry applies (404), and ``PlaceholderUnresolved`` (400) if the token
-    lacks a claim that the subject id is made of.
+    a token (400), without EXECUTE (403) or if no entry applies (404), ``PolicyNotFound`` (404) also for a caller whom
+    the policy does not name, and ``PlaceholderUnresolved`` (400) if the token lacks a claim that the subject id needs.
     """
     label, action = _action(command.path)
     if context.claims is None:
@@ -76,10 +76,13 @@ def _action(path: Pointer) -> tuple[str | None, str]:
 def _applicable_entries(policy: PolicyState, label: str | None, action: str, context: Context) -> list[str]:
     """The labels of the entries that the action applies to."""
     entries = entries_of(policy.document)
-    allowed = context.enforcer_of(policy).tree(context.subjects, "EXECUTE", "policy")
+    enforcer = context.enforcer_of(policy)
+    allowed = enforcer.tree(context.subjects, "EXECUTE", "policy")
     asked = list(entries) if label is None else [label]
     permitted = [each for each in asked if allowed.unrestricted(("entries", each, "actions", action))]
     if not permitted:
+        if not enforcer.names(context.subjects):
+            raise context.refusal(PolicyNotFound(policy.policy_id), policy)
         raise context.refusal(PolicyActionFailed(action, "you may not execute it", status=403), policy)
     fitting = [
         each

@@ -70,6 +70,7 @@ async def policy(client: Client) -> Client:
     entries: dict[str, Any] = {
         "owner": {"subjects": {"nginx:ada": {"type": "t"}}, "resources": RIGHTS},
         "reader": {"subjects": {"farm:app": {"type": "t"}}, "resources": READING},
+        "guest": {"subjects": {"farm:guest": {"type": "t"}}, "resources": {}},
     }
     assert (await client("PUT", P, {"entries": entries})).status == 201
     assert (await client("PUT", THING, {"policyId": "farm.one:p", "attributes": {"a": 1}})).status == 201
@@ -178,11 +179,14 @@ async def test_a_token_lends_what_it_may_and_takes_it_back(policy: Client, scope
 
 @pytest.mark.parametrize("action", ["activateTokenIntegration", "deactivateTokenIntegration"])
 async def test_who_may_not_lend_is_told_why(policy: Client, action: str) -> None:
-    stranger, app = bearer(sub="stranger"), bearer(sub="app")
+    stranger, app, guest = bearer(sub="stranger"), bearer(sub="app"), bearer(sub="guest")
     for auth, path, status, code in (
         (None, f"{P}/entries/reader", 400, "policies:action.failed"),
-        (stranger, f"{P}/entries/reader", 403, "policies:action.failed"),
-        (stranger, P, 403, "policies:action.failed"),
+        (stranger, f"{P}/entries/reader", 404, "policies:policy.notfound"),
+        (stranger, P, 404, "policies:policy.notfound"),
+        (stranger, "/api/2/policies/farm.one:none", 404, "policies:policy.notfound"),
+        (guest, f"{P}/entries/reader", 403, "policies:action.failed"),
+        (guest, P, 403, "policies:action.failed"),
         (app, f"{P}/entries/owner", 404, "policies:action.failed"),
         (app, f"{P}/entries/none", 404, "policies:action.failed"),
         (app, "/api/2/policies/farm.one:none", 404, "policies:policy.notfound"),

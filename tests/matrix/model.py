@@ -415,7 +415,11 @@ class _Question:
         asked = list(document["entries"]) if self.ask.path[0] == "actions" else [self.ask.path[1]]
         permitted = [label for label in asked if may.unrestricted(("entries", label, "actions", action))]
         if not permitted:
-            raise self._hidden(403, "policies:action.failed")
+            entries = expanded(document, self.world.policies)
+            named = any(set(each["subjects"]) & set(self.role.subjects) for each in entries)
+            raise (
+                self._hidden(403, "policies:action.failed") if named else self._hidden(404, "policies:policy.notfound")
+            )
         fitting = [label for label in permitted if self._fits(document["entries"].get(label), action)]
         if not fitting:
             raise self._hidden(404, "policies:action.failed")
