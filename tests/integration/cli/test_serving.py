@@ -64,7 +64,9 @@ async def test_status_tells_servers_head_and_the_lag_of_every_reader(twinlog: Tw
         told: dict[str, Any] = {}
 
         async def all_have_caught_up() -> bool:
-            told.update(orjson.loads((await whole("status", "--json")).out))
+            ended = await whole("status", "--json")
+            assert ended.out, ended.err
+            told.update(orjson.loads(ended.out))
             there = {each["name"] for each in told["consumers"] if each["lag"] == 0 and each["owner"]}
             reached = {each["server"]: each["reached"] for each in told["servers"]}
             return (
