@@ -64,7 +64,7 @@ _CONSTRAINTS: Final = {
 
 
 @contextmanager
-def translated(*, appending: bool = False) -> Iterator[None]:
+def translate_errors(*, appending: bool = False) -> Iterator[None]:
     """Raise the store's errors for the driver's, the cause kept; ``appending`` when an append is on its way.
 
     Errors which say that our own statement is wrong are let through: they are bugs.

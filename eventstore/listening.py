@@ -10,7 +10,7 @@ from typing import Final
 
 import asyncpg
 
-from eventstore.errors import StoreUnavailable, translated
+from eventstore.errors import StoreUnavailable, translate_errors
 from eventstore.pool import Pool, PooledConnection
 from eventstore.reader import connected
 from eventstore.statements import statement
@@ -62,7 +62,7 @@ class Listener:
             failures += 1
 
     async def _listen(self, connection: PooledConnection) -> None:
-        with translated():
+        with translate_errors():
             for channel in self._callbacks:
                 await connection.add_listener(channel, self._heard)
 
@@ -75,7 +75,7 @@ class Listener:
                     await lost.wait()
             except TimeoutError:
                 # A connection may be gone without a word, behind a firewall for instance; a question finds out.
-                with translated():
+                with translate_errors():
                     await connection.fetch(statement("head"), timeout=_CHECK_SECONDS)
 
     def _leave(self, connection: PooledConnection) -> None:

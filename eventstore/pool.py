@@ -9,7 +9,7 @@ from typing import TypeAlias
 
 import asyncpg
 
-from eventstore.errors import StoreError, translated
+from eventstore.errors import StoreError, translate_errors
 from eventstore.statements import statement
 
 Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
@@ -39,7 +39,7 @@ async def create_pool(
 
     Raises ``StoreUnavailable`` when the server cannot be reached, ``StoreError`` when it is too old.
     """
-    with translated():
+    with translate_errors():
         pool: Pool = await asyncpg.create_pool(
             url,
             min_size=1,

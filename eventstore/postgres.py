@@ -10,7 +10,7 @@ from datetime import datetime
 
 import asyncpg
 
-from eventstore.errors import UnstorableEvent, translated
+from eventstore.errors import UnstorableEvent, translate_errors
 from eventstore.events import Appended, Commit, Conflict, RecordedEvent, StreamName
 from eventstore.feed import Feed
 from eventstore.group import Group, check_storable, plan, record, refused
@@ -89,7 +89,7 @@ class PostgresEventStore:
     async def _send(self, commits: Sequence[Commit], arguments: Sequence[object]) -> asyncpg.Record:
         try:
             async with connected(self.pool) as connection:
-                with translated(appending=True):
+                with translate_errors(appending=True):
                     rows = await connection.fetch(statement("append"), *arguments)
         except UnstorableEvent:
             check_storable(commits)

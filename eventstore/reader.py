@@ -9,7 +9,7 @@ from typing import Final, TypeAlias
 
 import asyncpg
 
-from eventstore.errors import translated
+from eventstore.errors import translate_errors
 from eventstore.events import RecordedEvent, StreamName
 from eventstore.pool import Pool, PooledConnection
 from eventstore.statements import statement
@@ -29,12 +29,12 @@ Pages: TypeAlias = AsyncGenerator[Sequence[RecordedEvent], None]
 @asynccontextmanager
 async def connected(pool: Pool) -> AsyncIterator[PooledConnection]:
     """A connection from the pool. Raises ``StoreUnavailable`` if there is none; what the body raises is left alone."""
-    with translated():
+    with translate_errors():
         connection = await pool.acquire(timeout=ACQUIRE_SECONDS)
     try:
         yield connection
     finally:
-        with translated():
+        with translate_errors():
             await pool.release(connection)
 
 
@@ -65,7 +65,7 @@ class LogReader:
     async def rows(self, name: str, *arguments: object) -> list[asyncpg.Record]:
         """What a statement answers. Raises ``StoreUnavailable``."""
         async with connected(self._pool) as connection:
-            with translated():
+            with translate_errors():
                 return await connection.fetch(statement(name), *arguments)
 
     async def head(self) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from eventstore.errors import translated
+from eventstore.errors import translate_errors
 from projections.statements import Pool, statement
 
 
@@ -25,6 +25,6 @@ class Standing:
 
 async def standings(pool: Pool) -> list[Standing]:
     """All consumers by name, running here or elsewhere; raises ``StoreUnavailable``."""
-    with translated():
+    with translate_errors():
         rows = await pool.fetch(statement("read_consumers"))
     return [Standing(**row) for row in rows]

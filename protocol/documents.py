@@ -10,8 +10,8 @@ from protocol.pointers import assign, remove
 from protocol.signals import Event
 
 
-def changed(before: JsonObject, event: Event) -> JsonObject:
-    """The document after an event that is not the end of the entity; nothing is changed in place.
+def document_after(before: JsonObject, event: Event) -> JsonObject:
+    """The document after an event other than the entity's deletion; the document ``before`` is not changed in place.
 
     Total: what came out is no document, or the event has no value, and the document stays as it was.
     """

@@ -1,4 +1,4 @@
-"""How long a document is in print, known without printing it.
+"""An upper bound of the length of a document as JSON text, kept up to date without printing it.
 
 The limit of a thing is on the characters of its JSON text. Printing 100 kB for every changed property would cost more
 than everything else, so states carry an upper bound: each change adds what it brings and nothing is subtracted. Only
@@ -14,7 +14,7 @@ RECOUNT_ABOVE = 102_400
 """Bounds beyond this are made exact after each change: Ditto's default limit, where exactness begins to matter."""
 
 
-def printed(value: JsonValue) -> int:
+def printed_bytes(value: JsonValue) -> int:
     """The length of the JSON text in bytes of UTF-8, which is never less than its characters."""
     return len(dump(value))
 
@@ -24,7 +24,7 @@ def characters(document: JsonObject) -> int:
     return len(dump(document).decode())
 
 
-def added(path: Pointer, length: int) -> int:
+def growth_bound(path: Pointer, length: int) -> int:
     """The most characters that a value of this printed length adds when it is put at the path.
 
     A key may be escaped to twice its length and brings quotes, a colon, braces for the object around it and a comma.
@@ -34,6 +34,6 @@ def added(path: Pointer, length: int) -> int:
     return length
 
 
-def grown(document: JsonObject, bound: int) -> int:
-    """The bound to keep for a document that just grew to at most ``bound``."""
+def updated_bound(document: JsonObject, bound: int) -> int:
+    """The bound to store for a document after a change: exact if ``bound`` is large, else ``bound`` itself."""
     return bound if bound <= RECOUNT_ABOVE else characters(document)

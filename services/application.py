@@ -26,11 +26,11 @@ from services.core import Core, open_core
 from services.credentials import MadeUpCredentials, keep_credentials
 from services.embedded.processes import ServerFailed
 from services.endpoints import Endpoints, published_endpoints, read_endpoints
-from services.farewell import Farewell
 from services.frontend import open_frontend
 from services.searching.setup import open_searching
 from services.servers import Servers, open_servers
 from services.settings import Settings
+from services.shutdown import ShutdownBudget
 
 ROLES: Final = ("http", "amqp", "publisher", "projector", "announcer")
 
@@ -93,9 +93,9 @@ async def _assembled(stack: AsyncExitStack, settings: Settings, roles: frozenset
     await migrate(servers.database_url)
     pool = await create_pool(servers.database_url, size=settings.database_pool_size)
     stack.push_async_callback(_close_pool, pool.close, pool.terminate)
-    farewell = Farewell(settings.shutdown_seconds)
+    budget = ShutdownBudget(settings.shutdown_seconds)
     core = await open_core(stack, settings, pool)
-    stack.push_async_callback(_finish, core.commanding.stop, farewell)
+    stack.push_async_callback(_finish, core.commanding.stop, budget)
     searches = bool(roles & {"http", "amqp"})
     searching = await open_searching(stack, settings, servers.database_url, core) if searches else None
     broker = None
@@ -105,24 +105,24 @@ async def _assembled(stack: AsyncExitStack, settings: Settings, roles: frozenset
     application = Application(
         settings=settings, roles=roles, servers=servers, core=core, broker=broker, credentials=credentials
     )
-    stack.push_async_callback(_end, application.tasks, farewell)
-    _start(stack, application, farewell)
+    stack.push_async_callback(_end, application.tasks, budget)
+    _start(stack, application, budget)
     if "http" in roles and searching is not None:
         application.http_port = await open_frontend(
-            stack, settings, core, broker, credentials, searching, shutdown_seconds=farewell.work
+            stack, settings, core, broker, credentials, searching, shutdown_seconds=budget.work
         )
     _publish_endpoints(stack, application)
-    stack.callback(farewell.begin)
+    stack.callback(budget.begin)
     return application
 
 
-def _start(stack: AsyncExitStack, application: Application, farewell: Farewell) -> None:
+def _start(stack: AsyncExitStack, application: Application, budget: ShutdownBudget) -> None:
     """Let run what the roles of the process have to do by themselves."""
     core, broker = application.core, application.broker
     application.start(core.work(projector="projector" in application.roles))
     if broker is not None:
         application.start(broker.work())
-        stack.push_async_callback(_finish, broker.stop, farewell)
+        stack.push_async_callback(_finish, broker.stop, budget)
     if "announcer" in application.roles:
         announcing = open_announcing(application.settings, core, None) if broker is None else broker.announcing
         application.start(announcing.work())
@@ -167,14 +167,14 @@ async def _close_pool(close: Callable[[], Coroutine[object, object, None]], term
         terminate()
 
 
-async def _finish(stop: Callable[[float], Coroutine[object, object, None]], farewell: Farewell) -> None:
-    await stop(farewell.left())
+async def _finish(stop: Callable[[float], Coroutine[object, object, None]], budget: ShutdownBudget) -> None:
+    await stop(budget.left())
 
 
-async def _end(tasks: list[asyncio.Task[None]], farewell: Farewell) -> None:
+async def _end(tasks: list[asyncio.Task[None]], budget: ShutdownBudget) -> None:
     """Cancel the tasks. They give their leases back, which a database that does not answer must not hold up."""
     for task in tasks:
         task.cancel()
     with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(farewell.parting):
+        async with asyncio.timeout(budget.closing):
             await asyncio.gather(*tasks, return_exceptions=True)

@@ -1,4 +1,4 @@
-"""How often Python looks for garbage in cycles, set for a process that keeps many parsed documents.
+"""Settings of Python's cyclic garbage collector for a process that keeps many parsed documents.
 
 Nearly everything here is freed by reference count, at once. The collector finds only cycles (an exception and its
 frames, a task and its callbacks), but to find them it walks what has survived: with the default of a look every 700
@@ -20,8 +20,8 @@ OLD: Final = 50
 """Looks at the younger between two at the older generation."""
 
 
-def calm() -> None:
-    """Leave out of every look what has been made so far (modules, tables, code), and look less often from now on."""
+def collect_garbage_rarely() -> None:
+    """Exempt all present objects (modules, tables, code) from collection, and collect less often from now on."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(YOUNG, MIDDLE, OLD)

@@ -21,7 +21,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
 
-from eventstore.errors import translated
+from eventstore.errors import translate_errors
 
 VERSION_TABLE: Final = "schema_revisions"
 
@@ -39,7 +39,7 @@ async def migrate(url: str, revision: str = "heads") -> None:
     """
     engine = _engine(url)
     try:
-        with translated(), _driver_errors():
+        with translate_errors(), _driver_errors():
             async with engine.begin() as connection:
                 await connection.execute(select(func.pg_advisory_xact_lock(*_LOCK)))
                 await connection.run_sync(_upgrade, revision)
@@ -51,7 +51,7 @@ async def is_current(url: str) -> bool:
     """Whether the database at ``url`` has exactly the revisions that this version of the code wants."""
     engine = _engine(url)
     try:
-        with translated(), _driver_errors():
+        with translate_errors(), _driver_errors():
             async with engine.connect() as connection:
                 present = await connection.run_sync(_heads)
     finally:

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from eventstore.errors import translated
+from eventstore.errors import translate_errors
 from eventstore.events import StreamName
 from projections.statements import Pool, statement
 
@@ -33,7 +33,7 @@ class Claims:
 
     async def take(self, now: datetime, most: int) -> list[StreamName]:
         """Policies for which something is due at ``now``, the longest overdue first."""
-        with translated():
+        with translate_errors():
             rows = await self._pool.fetch(statement("claim_watched_policies"), now, most, self._owner, self.seconds)
         return [row[0] for row in rows]
 
@@ -41,14 +41,14 @@ class Claims:
         """Give claims back."""
         positions = [each.position for each in releases.values()]
         rests = [each.rest for each in releases.values()]
-        with translated():
+        with translate_errors():
             await self._pool.execute(
                 statement("release_watched_policies"), self._owner, list(releases), positions, rests
             )
 
     async def sweep(self, seconds: float = 600.0) -> None:
         """Forget claims that are long over, whoever had them."""
-        with translated():
+        with translate_errors():
             await self._pool.execute(statement("sweep_claims"), seconds)
 
 

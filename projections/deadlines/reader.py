@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
 
-from eventstore.errors import translated
+from eventstore.errors import translate_errors
 from eventstore.events import StreamName
 from eventstore.reader import events_of
 from projections.deadlines.following import after, read_watched
@@ -37,7 +37,7 @@ class DeadlinesReader:
 
         Rows first, then what the log has beyond them. A policy that never had a row is left out.
         """
-        with translated():
+        with translate_errors():
             kept_rows = await read_watched(self._pool, streams)
             found = {stream: kept.watching for stream, kept in kept_rows.items()}
             names: list[str] = []
@@ -54,7 +54,7 @@ class DeadlinesReader:
 
     async def list(self, *, namespace: str | None = None, ended: bool = True, limit: int = 1_000) -> list[Listed]:
         """Watches in the order in which something is due; those that have ended last, the latest first."""
-        with translated():
+        with translate_errors():
             rows = await self._pool.fetch(statement("list_deadlines"), namespace, ended, limit)
         listed: list[Listed] = []
         for stream, kept in rows:

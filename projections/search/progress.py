@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from eventstore.errors import translated
+from eventstore.errors import translate_errors
 from projections.search.fields import EVERYTHING, Fields, restore_fields
 from projections.statements import Pool, statement
 
@@ -27,7 +27,7 @@ class IndexProgress:
 
 async def index_progress(pool: Pool, namespaces: Sequence[str]) -> list[IndexProgress]:
     """How far each of the namespaces is; raises ``StoreUnavailable``."""
-    with translated():
+    with translate_errors():
         rows = await pool.fetch(statement("read_search_progress"), list(namespaces))
     return [
         IndexProgress(

@@ -13,7 +13,7 @@ from sqlalchemy import and_, exists, func, literal, select, true
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.types import Text
 
-from eventstore.errors import StoreUnavailable, translated
+from eventstore.errors import StoreUnavailable, translate_errors
 from projections.cache import BoundedCache
 from projections.search.aggregates import Aggregates
 from projections.search.aggregates import Group as AggregateGroup
@@ -256,7 +256,7 @@ class SearchReader:
     @asynccontextmanager
     async def _asking(self) -> AsyncIterator[Connection]:
         try:
-            with translated():
+            with translate_errors():
                 async with self._pool.acquire() as connection:
                     yield connection
         except StoreUnavailable as error:

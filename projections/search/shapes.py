@@ -11,7 +11,7 @@ from typing import Final, Literal, TypeAlias, assert_never
 
 from projections.search.keys import BOOLEAN, NULL, NUMBER, STRING
 from protocol.errors import RqlExpressionInvalid
-from protocol.rql.literals import resolved
+from protocol.rql.literals import resolve_time
 from protocol.rql.tree import And, Comparison, Empty, Exists, In, Not, Or, Property, Query, Relation
 
 PATTERN: Final = 512
@@ -60,7 +60,7 @@ def shaped(query: Query, now: datetime) -> tuple[Shape, tuple[Slot, ...]]:
 def _shape(query: Query, now: datetime, slots: list[Slot]) -> Shape:
     match query:
         case Comparison(relation, subject, value):
-            found = resolved(value, now)
+            found = resolve_time(value, now)
             if relation in {"like", "ilike"} and len(str(found)) > PATTERN:
                 raise RqlExpressionInvalid(f"The pattern has {len(str(found))} characters; {PATTERN} are the limit.")
             slots.append(found)
@@ -72,7 +72,7 @@ def _shape(query: Query, now: datetime, slots: list[Slot]) -> Shape:
         case Not(queries):
             return Group("not", tuple([_shape(inner, now, slots) for inner in queries]))
         case In(subject, values):
-            slots.append(tuple([resolved(value, now) for value in values]))
+            slots.append(tuple([resolve_time(value, now) for value in values]))
             return Test("in", subject, len(slots) - 1, "")
         case Exists(subject):
             return Presence("exists", subject)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from asyncpg import Record
 
-from eventstore.errors import translated
+from eventstore.errors import translate_errors
 from eventstore.events import RecordedEvent, StreamName
 from projections.statements import Pool, statement
 from projections.twins.loading import NOTHING, Loaded, Snapshot
@@ -25,7 +25,7 @@ class TwinsReader:
         """
         if not known:
             return {}
-        with translated():
+        with translate_errors():
             rows = await self._pool.fetch(statement("load_twins"), list(known), list(known.values()))
         snapshots: dict[StreamName, Snapshot] = {}
         tails: dict[StreamName, list[RecordedEvent]] = {}
@@ -38,7 +38,7 @@ class TwinsReader:
 
     async def read(self, streams: Iterable[StreamName]) -> dict[StreamName, Snapshot]:
         """See ``Twins.read``."""
-        with translated():
+        with translate_errors():
             rows = await self._pool.fetch(statement("read_twins"), list(streams))
         return {row["stream"]: Snapshot(**row) for row in rows}
 
@@ -47,7 +47,7 @@ class TwinsReader:
     ) -> list[Snapshot]:
         """See ``Twins.list_things``."""
         within = None if namespaces is None else list(namespaces)
-        with translated():
+        with translate_errors():
             rows = await self._pool.fetch(statement("list_things"), within, after_stream or "", limit)
         return [Snapshot(**row) for row in rows]
 

@@ -43,7 +43,7 @@ from protocol.policies.resources import served as served_policy_resource
 from protocol.policies.state import PolicyState
 from protocol.policies.substitution import substitute_caller_in_path
 from protocol.signals import Command
-from protocol.things.json_patch import is_json_patch, translated
+from protocol.things.json_patch import is_json_patch, without_json_patch
 from protocol.things.resources import resource_at
 from protocol.things.resources import served as served_resource
 from protocol.things.state import ThingState
@@ -90,7 +90,7 @@ def enforce(command: Command, state: EntityState | None, context: Context) -> tu
     elif is_json_patch(command):
         if not _tree(state, enforcer, context, "READ").unrestricted(command.path):
             raise _change_refusal(command, state, enforcer, context)
-        command = translated(command, state)
+        command = without_json_patch(command, state)
     writable = _tree(state, enforcer, context, "WRITE")
     if writable.everything or all(writable.unrestricted(path) for path in _written_paths(command, state)):
         return command, state

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Final
 
-from protocol.documents import changed
+from protocol.documents import document_after
 from protocol.identifiers import PolicyId
 from protocol.json import JsonObject, as_object
 from protocol.policies.entries import entries_of
@@ -22,7 +22,7 @@ def evolve_policy(state: PolicyState | None, event: Event, *, revision: int, tim
     before: JsonObject = state.document if state is not None else {"policyId": policy_id}
     deleted = event.action == "deleted" and not event.path
     fresh = state is None or state.deleted
-    document = before if deleted else changed(before, event)
+    document = before if deleted else document_after(before, event)
     known = () if state is None or fresh or deleted else state.expired
     return PolicyState(
         policy_id=policy_id,

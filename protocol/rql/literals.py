@@ -79,7 +79,7 @@ def unescaped(body: str, start: int, fault: Fault, *, also: str = "") -> str:
         raise fault("whole characters instead of half a surrogate pair", start) from None
 
 
-def printed(value: Value) -> str:
+def print_value(value: Value) -> str:
     """The value as RQL text; what ``read_value`` reads back as the same."""
     match value:
         case None:
@@ -103,7 +103,7 @@ _PRINTED: Final = str.maketrans(
 )
 
 
-def resolved(value: Value, now: datetime) -> str | int | float | bool | None:
+def resolve_time(value: Value, now: datetime) -> str | int | float | bool | None:
     """The value with placeholders of time filled in: ISO text for ``time:now``, a number for the epochs."""
     if not isinstance(value, TimePlaceholder):
         return value

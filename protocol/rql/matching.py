@@ -23,7 +23,7 @@ from datetime import datetime
 from typing import Final, TypeAlias, assert_never
 
 from protocol.json import JsonObject, JsonValue
-from protocol.rql.literals import resolved
+from protocol.rql.literals import resolve_time
 from protocol.rql.patterns import is_like
 from protocol.rql.tree import And, Comparison, Empty, Exists, In, Not, Or, Property, Query, Relation
 
@@ -76,10 +76,10 @@ class _Matching:
                 found = self._found(subject)
                 return not found or any(value is None or value in ("", [], {}) for value in found)
             case In(subject, values):
-                wanted = {(_kind(value), value) for value in (resolved(each, self.now) for each in values)}
+                wanted = {(_kind(value), value) for value in (resolve_time(each, self.now) for each in values)}
                 return any((_kind(scalar), scalar) in wanted for scalar in self._scalars(subject))
             case Comparison(relation, subject, value):
-                return self._compares(relation, subject, resolved(value, self.now))
+                return self._compares(relation, subject, resolve_time(value, self.now))
             case _:
                 assert_never(query)
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import assert_never
 
 from protocol.pointers import escape
-from protocol.rql.literals import printed
+from protocol.rql.literals import print_value
 from protocol.rql.tree import And, Comparison, Empty, Exists, In, Not, Or, Property, Query, Value
 
 # Comma and parenthesis are spelled by number, which every reader of RQL knows; not all know a backslash before them.
@@ -15,7 +15,7 @@ _ESCAPED = str.maketrans({'"': '\\"', "\\": "\\\\", ",": "\\u002c", ")": "\\u002
 
 def print_query(query: Query) -> str:
     """The text of the query; ``parse_query`` reads it back as the same tree."""
-    return _printed(query, printed)
+    return _printed(query, print_value)
 
 
 def print_shape(query: Query) -> str:

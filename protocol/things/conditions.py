@@ -89,8 +89,8 @@ def _unheard(command: Command, thing: ThingState | None) -> ThingNotCreatable | 
     return ThingNotFound(command.entity_id) if thing is None else CommandTimeout(0, _NOBODY_OBEYS)
 
 
-def check_of_many(headers: Headers) -> None:
-    """Raise if a query of several things, each of which is asked by itself, has a condition that cannot be read.
+def check_each_readable(headers: Headers) -> None:
+    """Raise if a query of several things has a condition that cannot be read; each thing is judged by itself.
 
     A condition cannot choose the channel for several things at once.
     """
@@ -127,8 +127,8 @@ def _fall_back(headers: Headers) -> Headers:
     return {_CHANNEL: "twin"}
 
 
-def unmet(command: Command, thing: ThingState, context: Context) -> tuple[Pointer, ...]:
-    """The places of a patch that its conditions forbid, relative to the command's path."""
+def forbidden_places(command: Command, thing: ThingState, context: Context) -> tuple[Pointer, ...]:
+    """The paths that the patch's own conditions exclude from it, relative to the command's path."""
     header = command.headers.get(PATCH_CONDITIONS)
     if header is None:
         return ()
@@ -138,8 +138,8 @@ def unmet(command: Command, thing: ThingState, context: Context) -> tuple[Pointe
     return tuple(pointer for pointer, holds in answers if not holds)
 
 
-def without(patch: JsonValue, places: tuple[Pointer, ...], *, drop_emptied: bool) -> JsonValue | Missing:
-    """The patch that leaves these places alone; nothing if that is all of it.
+def without_places(patch: JsonValue, places: tuple[Pointer, ...], *, drop_emptied: bool) -> JsonValue | Missing:
+    """The patch without these paths; ``MISSING`` if nothing is left of it.
 
     Objects that lose their last member stay as ``{}``, which still makes an object of what is none, unless they are to
     be dropped too.

@@ -42,7 +42,7 @@ from protocol.policies.state import default_policy
 from protocol.policies.values import read_policy
 from protocol.signals import Command, Event
 from protocol.things import metadata
-from protocol.things.state import ThingState, living
+from protocol.things.state import ThingState, existing
 from protocol.things.values import only_thing
 
 _REFERENCE = re.compile(r"\{\{\s*ref:([^/\s]+)/([^/\s]+)/(\S+?)\s*\}\}")
@@ -72,7 +72,7 @@ def entities_needed(command: Command, state: ThingState | None, context: Context
     Each entity named here belongs into ``context.policies`` or ``context.things``, as ``None`` if it does not exist.
     Most commands need nothing. Copying the policy of another thing takes two rounds: that thing, then its policy.
     """
-    thing = living(state)
+    thing = existing(state)
     if command.verb == "retrieve":
         policy_id = thing.policy_id if thing is not None and "_policy" in (command.fields or "") else None
         return () if policy_id is None or policy_id in context.policies else (policy_id,)
@@ -103,7 +103,7 @@ def created_thing(command: Command, body: JsonObject, context: Context) -> tuple
     thing: JsonObject = {"thingId": thing_id, "policyId": plan.target}
     if isinstance(members, dict):
         thing.update(members)
-    given = metadata.given_with(command, body, "/")
+    given = metadata.initial_metadata(command, body, "/")
     event = Event(entity_id=thing_id, action="created", path=ROOT, value=thing, metadata=given, printed=dump(thing))
     if policy is None:
         return (event,)
@@ -150,7 +150,7 @@ def _source(source: PolicyId | _Reference | None, context: Context) -> EntityId 
         return source
     if source.thing_id not in context.things:
         return source.thing_id
-    thing = living(context.things[source.thing_id])
+    thing = existing(context.things[source.thing_id])
     if thing is None or thing.policy_id is None:
         raise ThingNotFound(source.thing_id)
     if thing.policy_id not in context.policies:

@@ -14,7 +14,7 @@ from typing import assert_never
 from protocol import merge_patch, sizes
 from protocol.context import Context, Limits
 from protocol.decision import Decision
-from protocol.documents import changed
+from protocol.documents import document_after
 from protocol.errors import (
     FeatureNotFound,
     JsonFieldMissing,
@@ -32,13 +32,13 @@ from protocol.signals import Action, Command, Event
 from protocol.things import conditions, metadata
 from protocol.things.creation import created_thing
 from protocol.things.evolve import size_after
-from protocol.things.json_patch import translated
+from protocol.things.json_patch import without_json_patch
 from protocol.things.merging import checked_patch, patch_to_record
 from protocol.things.preconditions import CONDITIONS, check_tags
 from protocol.things.resources import Resource, served
-from protocol.things.state import ThingState, living
+from protocol.things.state import ThingState, existing
 from protocol.things.values import depth
-from protocol.things.views import absence, view
+from protocol.things.views import not_found_error, view
 
 
 def decide(command: Command, state: ThingState | None, context: Context) -> Decision:
@@ -46,9 +46,9 @@ def decide(command: Command, state: ThingState | None, context: Context) -> Deci
 
     ``entities_needed`` tells beforehand what the context must hold. Raises the ``DittoError`` to answer with.
     """
-    command = translated(command, state)
+    command = without_json_patch(command, state)
     resource = served(command)
-    thing = living(state)
+    thing = existing(state)
     if conditions.is_conditional(command):
         conditions.check(command, thing, context)
     match command.verb:
@@ -73,10 +73,10 @@ def _retrieve(command: Command, resource: Resource, thing: ThingState | None, co
     policy = _readable_policy(thing, context) if "_policy" in (command.fields or "") else None
     value = view(thing, command.path, command.fields, policy)
     if isinstance(value, Missing):
-        raise absence(thing, command.path)
+        raise not_found_error(thing, command.path)
     channel = conditions.channel_headers(command, thing, context)
     check_tags(command, thing)
-    selected = metadata.asked_for(command, resource.pattern, thing)
+    selected = metadata.requested_metadata(command, resource.pattern, thing)
     return Decision(
         entity_id=thing.thing_id,
         verb="retrieve",
@@ -192,16 +192,16 @@ def _merge(command: Command, resource: Resource, thing: ThingState | None, conte
 
 def _spared(command: Command, thing: ThingState, context: Context) -> Callable[[JsonValue], JsonValue | Missing] | None:
     """What takes out of a patch the places that its conditions forbid; nothing if they forbid none."""
-    places = conditions.unmet(command, thing, context)
+    places = conditions.forbidden_places(command, thing, context)
     if not places:
         return None
-    return partial(conditions.without, places=places, drop_emptied=context.limits.drop_emptied)
+    return partial(conditions.without_places, places=places, drop_emptied=context.limits.drop_emptied)
 
 
 def _delete(command: Command, thing: ThingState | None) -> Decision:
     thing = _existing(command, thing)
     if isinstance(resolve(thing.document, command.path), Missing):
-        raise absence(thing, command.path)
+        raise not_found_error(thing, command.path)
     check_tags(command, thing)
     event = Event(entity_id=thing.thing_id, action="deleted", path=command.path)
     return Decision(entity_id=thing.thing_id, verb="delete", path=command.path, status=204, events=(event,))
@@ -214,7 +214,7 @@ def _event(command: Command, resource: Resource, thing: ThingState, action: Acti
         action=action,
         path=command.path,
         value=value,
-        metadata=metadata.change(command, resource.pattern, value, thing.metadata),
+        metadata=metadata.metadata_patch(command, resource.pattern, value, thing.metadata),
         printed=dump(value),
     )
 
@@ -263,11 +263,11 @@ def _check_depth(command: Command, value: JsonValue, limits: Limits) -> None:
 def _check_size(thing: ThingState | None, event: Event, limits: Limits) -> None:
     """Refuse a thing that became too large; printed only when the cheap upper bound is beyond the limit."""
     if size_after(thing, event) > limits.thing_characters:
-        size = sizes.characters(changed(thing.document if thing is not None else {}, event))
+        size = sizes.characters(document_after(thing.document if thing is not None else {}, event))
         if size > limits.thing_characters:
             raise ThingTooLarge(size, limits.thing_characters)
     if event.metadata is not None:
         before = thing.metadata if thing is not None else {}
-        size = sizes.characters(metadata.carried_on(before, {}, {}, event.metadata))
+        size = sizes.characters(metadata.changed_metadata(before, {}, {}, event.metadata))
         if size > limits.thing_characters:
             raise ThingTooLarge(size, limits.thing_characters)

@@ -10,11 +10,11 @@ from datetime import datetime
 from typing import assert_never
 
 from protocol import sizes
-from protocol.documents import changed
+from protocol.documents import document_after
 from protocol.identifiers import PolicyId, ThingId
 from protocol.json import JsonObject, Missing
 from protocol.signals import Event
-from protocol.things.metadata import carried_on
+from protocol.things.metadata import changed_metadata
 from protocol.things.state import ThingState, policy_of
 
 _SMALLEST = 2 * 256 + 40
@@ -26,7 +26,7 @@ def evolve(state: ThingState | None, event: Event, *, revision: int, timestamp: 
     thing_id = state.thing_id if state is not None else ThingId(event.entity_id)
     before: JsonObject = state.document if state is not None else {"thingId": thing_id}
     deleted = event.action == "deleted" and not event.path
-    document = _tombstone(before) if deleted else changed(before, event)
+    document = _tombstone(before) if deleted else document_after(before, event)
     return ThingState(
         thing_id=thing_id,
         policy_id=_policy_after(state, document),
@@ -34,7 +34,7 @@ def evolve(state: ThingState | None, event: Event, *, revision: int, timestamp: 
         revision=revision,
         created=timestamp if state is None or state.deleted else state.created,
         modified=timestamp,
-        size=sizes.grown(document, size_after(state, event)),
+        size=sizes.updated_bound(document, size_after(state, event)),
         deleted=deleted,
         metadata=metadata_after(state, event, document),
     )
@@ -50,12 +50,12 @@ def _policy_after(state: ThingState | None, document: JsonObject) -> PolicyId | 
 def metadata_after(state: ThingState | None, event: Event, document: JsonObject) -> JsonObject:
     """The metadata after the event, which made ``document`` of the thing."""
     if state is None or state.deleted:
-        return carried_on({}, {}, document, event.metadata)
+        return changed_metadata({}, {}, document, event.metadata)
     if not state.metadata and event.metadata is None:
         return state.metadata
     if event.action == "deleted" and not event.path:
         return {}
-    return carried_on(state.metadata, state.document, document, event.metadata)
+    return changed_metadata(state.metadata, state.document, document, event.metadata)
 
 
 def size_after(state: ThingState | None, event: Event) -> int:
@@ -65,9 +65,9 @@ def size_after(state: ThingState | None, event: Event) -> int:
         return before if event.path else min(before, _SMALLEST)
     if isinstance(event.value, Missing):
         return before
-    length = sizes.printed(event.value) if event.printed is None else len(event.printed)
+    length = sizes.printed_bytes(event.value) if event.printed is None else len(event.printed)
     if event.path:
-        return before + sizes.added(event.path, length)
+        return before + sizes.growth_bound(event.path, length)
     match event.action:
         case "created" | "modified":
             return length

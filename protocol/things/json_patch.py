@@ -28,9 +28,9 @@ from protocol.signals import Command
 from protocol.things.conditions import check_not_with_json_patch
 from protocol.things.preconditions import check_tags
 from protocol.things.resources import resource_at
-from protocol.things.state import ThingState, living
+from protocol.things.state import ThingState, existing
 from protocol.things.values import depth
-from protocol.things.views import absence
+from protocol.things.views import not_found_error
 
 CONTENT_TYPE: Final = "application/json-patch+json"
 
@@ -39,8 +39,8 @@ _LONGEST = 1_048_576
 """How far a document may nest and grow while operations are applied; ``copy`` can double it with each step."""
 
 
-def translated(command: Command, state: ThingState | None) -> Command:
-    """The command in Ditto's words: itself, unless it is a merge whose content type is JSON Patch.
+def without_json_patch(command: Command, state: ThingState | None) -> Command:
+    """The command itself, unless it is a merge whose content type is JSON Patch: then the equivalent merge or modify.
 
     The answer holds for this very state: enforce and decide it on the same one. Raises ``PatchTestFailed`` (409) if a
     ``test`` does not hold, ``PatchInvalid`` (400) if the operations are malformed or lead to nothing.
@@ -48,12 +48,12 @@ def translated(command: Command, state: ThingState | None) -> Command:
     if not is_json_patch(command):
         return command
     check_not_with_json_patch(command.headers)
-    thing = living(state)
+    thing = existing(state)
     if thing is None:
         raise ThingNotFound(command.entity_id)
     before = resolve(thing.document, command.path)
     if isinstance(before, Missing):
-        raise absence(thing, command.path)
+        raise not_found_error(thing, command.path)
     check_tags(command, thing)
     after = _applied(before, command.value)
     if not command.path:

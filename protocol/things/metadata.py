@@ -37,8 +37,8 @@ _WILDCARDS: Final[dict[str, frozenset[Pointer]]] = {
 _ANYWHERE: Final[frozenset[Pointer]] = frozenset({("*",)})
 
 
-def change(command: Command, pattern: str, value: JsonValue, metadata: JsonObject) -> JsonObject | None:
-    """What a write does to the thing's metadata, as a merge patch of the tree; none if nothing.
+def metadata_patch(command: Command, pattern: str, value: JsonValue, metadata: JsonObject) -> JsonObject | None:
+    """The change of the thing's metadata that comes with a write, as a merge patch; ``None`` if there is none.
 
     ``value`` is what the command writes: a wildcard stands for its leaves. ``pattern`` is that of its resource.
     """
@@ -61,21 +61,21 @@ def change(command: Command, pattern: str, value: JsonValue, metadata: JsonObjec
     return _at(command.path, found) if found else None
 
 
-def given_with(command: Command, body: JsonObject, pattern: str) -> JsonObject | None:
-    """The metadata that a thing is created with: by header or by ``_metadata``, not by both."""
+def initial_metadata(command: Command, body: JsonObject, pattern: str) -> JsonObject | None:
+    """The metadata that a thing is created with: from the header or from ``_metadata``, not from both."""
     inline = body.get("_metadata")
     if inline is not None and not isinstance(inline, dict):
         raise JsonFormatInvalid("_metadata", "an object")
     if inline is not None and "put-metadata" in command.headers:
         raise MetadataNotModifiable
     if inline is None:
-        return change(command, pattern, body, {})
+        return metadata_patch(command, pattern, body, {})
     given = merge_patch.without_nulls(inline)
     return given if isinstance(given, dict) else None
 
 
-def asked_for(command: Command, pattern: str, thing: ThingState) -> JsonObject | None:
-    """What ``get-metadata`` of a retrieve selects, relative to its path; none without the header."""
+def requested_metadata(command: Command, pattern: str, thing: ThingState) -> JsonObject | None:
+    """The metadata that the header ``get-metadata`` selects, relative to the path; ``None`` without the header."""
     if "get-metadata" not in command.headers:
         return None
     here = resolve(thing.metadata, command.path)
@@ -91,8 +91,10 @@ def asked_for(command: Command, pattern: str, thing: ThingState) -> JsonObject |
     return found if isinstance(found, dict) else {}
 
 
-def carried_on(metadata: JsonObject, before: JsonObject, after: JsonObject, patch: JsonObject | None) -> JsonObject:
-    """The metadata after a change: without that of parts which are gone, and with what the event says about it."""
+def changed_metadata(
+    metadata: JsonObject, before: JsonObject, after: JsonObject, patch: JsonObject | None
+) -> JsonObject:
+    """The metadata after an event: without that of removed parts, with the event's ``patch`` applied."""
     if metadata and before is not after:
         metadata = _pruned(metadata, before, after)
     if patch is None:

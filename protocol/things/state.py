@@ -38,6 +38,6 @@ def policy_of(document: JsonObject) -> PolicyId | None:
     return PolicyId(policy_id) if isinstance(policy_id, str) else None
 
 
-def living(state: ThingState | None) -> ThingState | None:
+def existing(state: ThingState | None) -> ThingState | None:
     """The state of a thing that exists; a tombstone counts as nothing."""
     return None if state is None or state.deleted else state

@@ -43,8 +43,8 @@ def etag(state: ThingState, path: Pointer) -> str | None:
     return None if isinstance(value, Missing) else value_tag(value)
 
 
-def absence(state: ThingState, path: Pointer) -> DittoError:
-    """What to answer when the thing has nothing at the path: its feature is missing, or the resource itself."""
+def not_found_error(state: ThingState, path: Pointer) -> DittoError:
+    """The 404 for a path at which the thing has nothing: of the feature if that is missing, else of the resource."""
     resource = resource_at(path)
     if resource.in_feature and resolve(state.document, path[:2]) is MISSING:
         return FeatureNotFound(state.thing_id, text(path[:2]))

@@ -130,11 +130,11 @@ class BearerTokens:
 
 async def _keys_that_signed(token: UnverifiedToken, provider: _Provider) -> KeySet:
     """The issuer's keys, after the token has been found to be signed with one of them."""
-    keys = await provider.keys.having(token.kid)
+    keys = await provider.keys.keys_with(token.kid)
     try:
         check_signature(token, provider.issuer, keys)
     except AuthenticationFailed:
-        others = await provider.keys.other_than(keys)
+        others = await provider.keys.other_keys_than(keys)
         if others is None:
             raise
         check_signature(token, provider.issuer, others)

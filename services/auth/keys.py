@@ -56,7 +56,7 @@ class IssuerKeys:
             self._refresh = asyncio.get_running_loop().create_task(self._look_in_turn())
         return self._keys
 
-    async def having(self, kid: str) -> KeySet:
+    async def keys_with(self, kid: str) -> KeySet:
         """Keys that hold this id, fetched if need be.
 
         ``AuthenticationFailed`` if the issuer has no such key, ``PublicKeyProviderUnavailable`` if it cannot be asked.
@@ -73,7 +73,7 @@ class IssuerKeys:
             )
         raise AuthenticationFailed(description="The issuer has no key with the id that the token names.")
 
-    async def other_than(self, keys: KeySet) -> KeySet | None:
+    async def other_keys_than(self, keys: KeySet) -> KeySet | None:
         """The keys that the issuer has now, if they are others than these; nothing if these are still what it has."""
         if self._keys is keys:
             await self._look_in_turn()

@@ -9,7 +9,7 @@ import orjson
 import typer
 from rich.table import Table
 
-from eventstore.errors import translated
+from eventstore.errors import translate_errors
 from projections.deadlines import DeadlinesReader, Listed
 from protocol.announcements.watch import AT_ONCE, Watch
 from protocol.json import JsonObject
@@ -43,7 +43,7 @@ def deadlines(
 
 async def _read(namespace: str | None, limit: int, *, ended: bool) -> list[Listed]:
     async with open_log() as log:
-        with translated():
+        with translate_errors():
             return await DeadlinesReader(log.pool).list(namespace=namespace, ended=ended, limit=limit)
 
 

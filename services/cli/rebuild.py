@@ -16,7 +16,7 @@ from services.cli.connection import open_log, settings
 from services.cli.exits import Exit, fail
 from services.cli.running import run
 from services.core import PROJECTIONS, projections
-from services.garbage import calm
+from services.garbage import collect_garbage_rarely
 
 ALL: Final = "all"
 MEGABYTE: Final = 1_000_000
@@ -73,7 +73,7 @@ def _said(rebuilt: Rebuilt) -> str:
 async def _rebuild(names: Sequence[str], options: RebuildOptions) -> list[Rebuilt]:
     async with open_log(connections=2 + len(names)) as log, log.store:
         makes = projections(settings())
-        calm()
+        collect_garbage_rarely()
         with _progress() as bar:
             rebuilds = [
                 Rebuild(log.pool, log.store, makes[name](), options=options, report=_reporter(bar, title))

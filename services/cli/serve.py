@@ -17,7 +17,7 @@ from services.cli.connection import database_url, settings
 from services.cli.exits import Exit, fail
 from services.cli.running import run
 from services.cli.settings import setting
-from services.garbage import calm
+from services.garbage import collect_garbage_rarely
 from services.greeting import greeting
 from services.logging import configure_logging
 from services.settings import Settings, SettingsInvalid, load_settings
@@ -76,7 +76,7 @@ async def _serve(chosen: Settings, roles: frozenset[str]) -> None:
     try:
         async with running(chosen, roles) as application:
             typer.echo(greeting(application))
-            calm()
+            collect_garbage_rarely()
             await application.until(stopping)
     except StartFailed as failed:
         fail(str(failed), Exit.UNREACHED)

@@ -142,7 +142,7 @@ def gathering(
     signal: RetrieveThings, auth: AuthContext, edge: str, future: asyncio.Future[Response], since: float
 ) -> Gathering:
     """One retrieve for each thing asked for; raises if a condition cannot be asked of any of them."""
-    conditions.check_of_many(signal.headers)
+    conditions.check_each_readable(signal.headers)
     parts = [
         Pending(_one(signal, thing_id), auth, None, edge, stream_name(thing_id), future, since)
         for thing_id in dict.fromkeys(signal.thing_ids)

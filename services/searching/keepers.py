@@ -6,7 +6,7 @@ import hashlib
 from datetime import datetime
 from typing import Final, Protocol
 
-from eventstore.errors import translated
+from eventstore.errors import translate_errors
 from projections.statements import Pool, statement
 from protocol.json import JsonValue, dump, parse
 from protocol.wire.timestamps import iso
@@ -72,7 +72,7 @@ class SharedKeeper:
 
     async def add(self, subscription: Subscription, *, most: int) -> bool:
         """See ``Keeper``; two at the same moment may both find room."""
-        with translated():
+        with translate_errors():
             added = await self._pool.fetchval(
                 statement("add_search_subscription"), *_row(subscription), _caller(subscription), most
             )
@@ -80,7 +80,7 @@ class SharedKeeper:
 
     async def change(self, subscription_id: str, step: Step) -> tuple[Subscription | None, Act]:
         """See ``Keeper``; a row lock keeps others away, for the moment of the step only."""
-        with translated():
+        with translate_errors():
             async with self._pool.acquire() as connection, connection.transaction():
                 written = await connection.fetchval(statement("lock_search_subscription"), subscription_id)
                 before = None if written is None else _read(written)
@@ -93,7 +93,7 @@ class SharedKeeper:
 
     async def due(self, now: datetime) -> list[str]:
         """See ``Keeper``."""
-        with translated():
+        with translate_errors():
             rows = await self._pool.fetch(statement("read_due_search_subscriptions"), now, _AT_ONCE)
         return [row[0] for row in rows]
 

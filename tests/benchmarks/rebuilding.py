@@ -17,7 +17,7 @@ from eventstore.postgres import PostgresEventStore
 from projections.rebuild import Rebuild, rebuild_together
 from services.core import projections
 from services.embedded.postgres import EmbeddedPostgres
-from services.garbage import calm
+from services.garbage import collect_garbage_rarely
 from services.settings import Settings
 from tests.benchmarks import assets
 from tests.benchmarks.measures import Measure
@@ -34,7 +34,7 @@ Tell = Callable[[str], None]
 
 async def measure(server: EmbeddedPostgres, rounds: int, tell: Tell) -> list[Measure]:
     """Rebuild from a log whose things change often, and from one in which everything is only created."""
-    calm()  # as the command line does
+    collect_garbage_rarely()  # as the command line does
     found: list[Measure] = []
     for title, changes in ((f"{CHANGES} changes of each thing", CHANGES), ("only created", 0)):
         name = f"rebuilding_{changes}"

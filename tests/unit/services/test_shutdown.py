@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from services.farewell import Farewell
+from services.shutdown import ShutdownBudget
 
 
 class Clock:
@@ -13,23 +13,23 @@ class Clock:
 
 def test_all_parts_together_get_the_time_of_one() -> None:
     clock = Clock()
-    farewell = Farewell(10.0, clock=clock)
-    farewell.begin()
+    budget = ShutdownBudget(10.0, clock=clock)
+    budget.begin()
     spent = []
     for wanted in (4.0, 4.0, 4.0):
-        spent.append(min(wanted, farewell.left()))
+        spent.append(min(wanted, budget.left()))
         clock.now += spent[-1]
     assert spent == [4.0, 2.0, 0.0]
 
 
 def test_time_that_is_over_is_not_negative() -> None:
     clock = Clock()
-    farewell = Farewell(10.0, clock=clock)
-    farewell.begin()
+    budget = ShutdownBudget(10.0, clock=clock)
+    budget.begin()
     clock.now += 60
-    assert farewell.left() == 0.0
+    assert budget.left() == 0.0
 
 
 def test_closing_fits_beside_the_work() -> None:
-    farewell = Farewell(10.0, clock=Clock())
-    assert farewell.work + farewell.parting <= 8.0
+    budget = ShutdownBudget(10.0, clock=Clock())
+    assert budget.work + budget.closing <= 8.0

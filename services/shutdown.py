@@ -6,21 +6,21 @@ import time
 from collections.abc import Callable
 from typing import Final
 
-WORK: Final = 0.6
-PARTING: Final = 0.15
+IN_FLIGHT: Final = 0.6
+CLOSING: Final = 0.15
 
 
-class Farewell:
-    """How ``seconds`` are spent: six tenths on what is in flight, the rest on closing what may not answer any more.
+class ShutdownBudget:
+    """How ``seconds`` are shared out: six tenths for what is in flight, the rest for closing what may not answer.
 
-    The parts stop one after the other. Were each given all the time, a database that stands still would make the whole
-    last as often as there are parts; so each gets what the others have left. ``begin`` starts the clock.
+    The parts stop one after the other. If each had all the time, a database that hangs would multiply it by the number
+    of parts; so each gets what the parts before it have left. ``begin`` starts the clock.
     """
 
     def __init__(self, seconds: float, *, clock: Callable[[], float] = time.monotonic) -> None:
-        self.work = seconds * WORK
+        self.work = seconds * IN_FLIGHT
         """Seconds for what is in flight, in all."""
-        self.parting = seconds * PARTING
+        self.closing = seconds * CLOSING
         """Seconds for the background tasks to give back what they hold."""
         self._clock = clock
         self._until: float | None = None
