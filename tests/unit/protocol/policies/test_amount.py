@@ -15,9 +15,11 @@ from protocol.policies.decide import decide_policy
 from protocol.policies.resolve import (
     MAX_IMPORTED_ENTRIES,
     MAX_IMPORTS_FOLLOWED,
+    MAX_SOURCES,
     exceeds_import_limits,
     policies_imported,
     resolved_view,
+    sources_of,
 )
 from protocol.policies.state import PolicyState
 from protocol.signals import Command
@@ -94,6 +96,20 @@ def test_no_more_policies_are_asked_for_than_can_count() -> None:
             imports: JsonObject = {str(name(other)): {"transitiveImports": [*everything]} for other in ring[number]}
             states[each] = state_of({**owned(), "imports": imports}, each)
     assert len(states) <= 2 * MAX_IMPORTS_FOLLOWED
+
+
+def test_who_may_read_is_asked_of_the_nearest_policies_only() -> None:
+    below: dict[int, JsonObject] = {
+        number: {str(name(number + more)): {} for more in (10, 20)} for number in range(1, 11)
+    }
+    document: JsonObject = {
+        "policyId": str(name(0)),
+        "imports": {str(name(number)): {"transitiveImports": [*named]} for number, named in below.items()},
+    }
+    states: States = {name(number): policy(number, imports) for number, imports in below.items()}
+    found = sources_of(document, documents(states), roots=(name(99),))
+    assert found[:11] == (name(99), *(name(number) for number in range(1, 11)))
+    assert len(found) == MAX_SOURCES
 
 
 def test_a_chain_within_the_bounds_counts_as_it_always_did() -> None:
