@@ -182,6 +182,32 @@ async def test_permissions_are_checked_by_an_envelope(ask: Backend) -> None:
     assert await ask(topic, value=wrong) == (400, "json.format.invalid")
 
 
+async def test_what_is_imported_is_told_to_whoever_may_read_it_there_also_as_it_was(
+    ask: Backend,
+) -> None:
+    base, top = "farm.one/base/policies/commands/", POLICY
+    guests = {"subjects": {ask.user: {"type": "t"}}, "resources": {"thing:/": READ}}
+    await ask(base + "create", value={"entries": {**ENTRIES, "guests": guests}})
+    auditors = {"subjects": {ask.user: {"type": "t"}}, "resources": {"policy:/": READ}, "importable": "never"}
+    await ask(top + "create", value={"entries": {**ENTRIES, "auditors": auditors}, "imports": {"farm.one:base": {}}})
+    await ask(THING + "create", value={"policyId": "farm.one:shared"})
+    question = {"q": {"entityId": "farm.one:pump", "hasPermissions": ["READ"], "resource": "thing:/"}}
+    view: dict[str, Any] = {"policy-view": "resolved", "at-historical-revision": 1}
+
+    async def told() -> tuple[object, set[str]]:
+        _, explained = await ask("_/_/policies/commands/checkPermissions", value=question, as_user=True, explain=True)
+        _, entries = await ask(top + "retrieve", "/entries", as_user=True, **view)
+        return explained["q"]["permissions"]["READ"]["decidedBy"], set(entries)
+
+    hidden = {"policyId": "farm.one:base", "effect": "grant", "hidden": True}
+    assert await told() == (hidden, {"owner", "auditors"})
+    await ask(base + "modify", "/entries/auditors", auditors)
+    await ask(top + "modify", "/imports", {})
+    _, entries = await ask(top + "retrieve", "/entries", as_user=True, **view)
+    imported = {"imported-farm.one:base-owner", "imported-farm.one:base-guests"}
+    assert set(entries) == {"owner", "auditors", *imported}
+
+
 LISTENERS: dict[str, Any] = {
     "subjects": {AUDIENCE: {"type": "t"}},
     "resources": {
