@@ -9,7 +9,7 @@ from datetime import datetime
 from eventstore.events import Appended, Commit, Conflict, RecordedEvent, StreamName
 from eventstore.group import check_storable, plan, record, refused
 from eventstore.selecting import is_past, matcher
-from eventstore.store import EVERYTHING, Selection
+from eventstore.store import EVERYTHING, Decide, Selection
 
 
 class InMemoryEventStore:
@@ -20,6 +20,7 @@ class InMemoryEventStore:
         self._streams: dict[StreamName, list[RecordedEvent]] = {}
         self._commands: dict[tuple[StreamName, str], RecordedEvent] = {}
         self._grown = asyncio.Event()
+        self._appending = asyncio.Lock()
 
     async def __aenter__(self) -> InMemoryEventStore:
         return self
@@ -30,6 +31,15 @@ class InMemoryEventStore:
     async def append(self, commits: Sequence[Commit], *, recorded_at: datetime) -> Appended | Conflict:
         """See ``EventStore.append``."""
         await asyncio.sleep(0)
+        async with self._appending:
+            return self._append(commits, recorded_at)
+
+    async def append_alone(self, decide: Decide, *, recorded_at: datetime) -> Appended | Conflict:
+        """See ``EventStore.append_alone``."""
+        async with self._appending:
+            return self._append(await decide(), recorded_at)
+
+    def _append(self, commits: Sequence[Commit], recorded_at: datetime) -> Appended | Conflict:
         check_storable(commits)
         if conflict := self._conflict(commits):
             return conflict

@@ -10,7 +10,7 @@ from datetime import datetime
 
 import asyncpg
 
-from eventstore.errors import UnstorableEvent, translate_errors
+from eventstore.errors import AppendUnknown, StoreUnavailable, UnstorableEvent, translate_errors
 from eventstore.events import Appended, Commit, Conflict, RecordedEvent, StreamName
 from eventstore.feed import Feed
 from eventstore.group import Group, check_storable, plan, record, refused
@@ -18,7 +18,7 @@ from eventstore.handover import Handover, elapsed
 from eventstore.pool import Pool
 from eventstore.reader import LogReader, connected, events_of
 from eventstore.statements import statement
-from eventstore.store import EVERYTHING, Selection
+from eventstore.store import EVERYTHING, Decide, Selection
 from eventstore.subscription import follow
 
 
@@ -46,6 +46,9 @@ class PostgresEventStore:
         self._handover = Handover(self._reader, clock=clock)
         self._running: asyncio.Task[None] | None = None
         self._observers: list[Callable[[int, int], None]] = []
+        self._alone = asyncio.Lock()
+        self._together = asyncio.Event()
+        self._together.set()
 
     async def __aenter__(self) -> PostgresEventStore:
         self._running = asyncio.create_task(self.feed.run(), name="eventstore feed")
@@ -72,11 +75,56 @@ class PostgresEventStore:
         group = plan(commits)
         if group.broken:
             return Conflict(stale=refused(commits, streams=(), fallen=group.broken), repeated={})
+        await self._together.wait()
         arguments = _arguments(group, commits, self.writer, recorded_at)
         answer = await self._send(commits, arguments)
         while answer["outcome"] == "held":
             await self._handover.wait(answer["token"], answer["term"])
             answer = await self._send(commits, arguments)
+        return await self._outcome(group, commits, answer)
+
+    async def append_alone(self, decide: Decide, *, recorded_at: datetime) -> Appended | Conflict:
+        """See ``EventStore.append_alone``; it raises what ``append`` does.
+
+        One transaction takes the lock of the append, waits for ``decide``, and appends. ``decide`` reads through other
+        connections and misses nothing, since an append is visible before its lock is free. Meanwhile this process's own
+        appends wait without a connection, so that there is one left to read with.
+        """
+        async with self._alone:
+            self._together.clear()
+            try:
+                commits, answer = await self._send_alone(decide, recorded_at)
+            finally:
+                self._together.set()
+        if answer is None or answer["outcome"] == "held":
+            return await self.append(commits, recorded_at=recorded_at)
+        return await self._outcome(plan(commits), commits, answer)
+
+    async def _send_alone(
+        self, decide: Decide, recorded_at: datetime
+    ) -> tuple[Sequence[Commit], asyncpg.Record | None]:
+        commits: Sequence[Commit] = ()
+        try:
+            async with connected(self.pool) as connection:
+                with translate_errors():
+                    async with connection.transaction():
+                        await connection.execute(statement("keep_others_from_appending"))
+                        commits = await decide()
+                        group = plan(commits)
+                        if group.broken or not commits:
+                            return commits, None
+                        arguments = _arguments(group, commits, self.writer, recorded_at)
+                        rows = await connection.fetch(statement("append"), *arguments)
+        except StoreUnavailable as error:
+            if commits:
+                raise AppendUnknown(str(error)) from error
+            raise
+        except UnstorableEvent:
+            check_storable(commits)
+            raise
+        return commits, rows[0]
+
+    async def _outcome(self, group: Group, commits: Sequence[Commit], answer: asyncpg.Record) -> Appended | Conflict:
         if answer["outcome"] == "refused":
             return await self._conflict(group, commits, answer)
         events = record(commits, head=answer["head"], recorded_at=answer["recorded_at"])

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 from eventstore.events import Appended, Commit, Conflict, RecordedEvent, StreamName
 
@@ -29,6 +29,9 @@ class Selection:
 
 EVERYTHING = Selection()
 
+Decide: TypeAlias = Callable[[], Awaitable[Sequence[Commit]]]
+"""Reads what it has to know, and answers what is to be appended, or nothing."""
+
 
 class EventStore(Protocol):
     """Append, read, subscribe."""
@@ -39,6 +42,14 @@ class EventStore(Protocol):
         A group that contradicts itself (``eventstore.group.plan``) is refused before anything else is looked at. A
         later commit of the group may build on the revisions that an earlier one leaves. The recorded time never runs
         backwards in the log: an earlier ``recorded_at`` is raised to that of the last event.
+        """
+        ...
+
+    async def append_alone(self, decide: Decide, *, recorded_at: datetime) -> Appended | Conflict:
+        """Append what ``decide`` comes to, while nobody else can append anything, in any process.
+
+        Whatever ``decide`` reads is still true when its commits arrive, so they are never stale. For who was overtaken
+        again and again: everybody waits meanwhile, thus it must be quick, and must not append by another call.
         """
         ...
 

@@ -9,7 +9,7 @@ from typing import Final
 
 from eventstore.errors import AppendUnknown, StoreUnavailable
 from eventstore.events import Appended, Commit, Conflict, NewEvent, RecordedEvent, StreamAppend
-from eventstore.store import EventStore
+from eventstore.store import Decide, EventStore
 from services.commanding.errors import OutcomeUnknown, StoreDown
 
 FIRST_PAUSE: Final = 0.02
@@ -40,7 +40,28 @@ class Appender:
         Raises ``StoreDown`` when surely nothing was appended, ``OutcomeUnknown`` when that cannot be found out in time,
         and ``UnstorableEvent`` as the store does.
         """
-        lost = False
+        return await self._until_known(commits, recorded_at, lost=False)
+
+    async def append_alone(self, decide: Decide, *, recorded_at: datetime) -> Appended | Conflict:
+        """Append what ``decide`` comes to while nobody else can; for the rest as ``append``."""
+        commits: Sequence[Commit] = ()
+
+        async def decided() -> Sequence[Commit]:
+            nonlocal commits
+            commits = await decide()
+            return commits
+
+        try:
+            async with asyncio.timeout(self._store_seconds):
+                return await self._store.append_alone(decided, recorded_at=recorded_at)
+        except (StoreUnavailable, TimeoutError) as error:
+            if not commits:
+                raise StoreDown from error
+        return await self._until_known(commits, recorded_at, lost=self._lose(commits))
+
+    async def _until_known(
+        self, commits: Sequence[Commit], recorded_at: datetime, *, lost: bool
+    ) -> Appended | Conflict:
         pause = FIRST_PAUSE
         until = asyncio.get_running_loop().time() + self._resolve_seconds
         while True:

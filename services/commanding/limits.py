@@ -20,6 +20,9 @@ class CommandingLimits:
     attempts_max: int = 8
     """How often one command is decided against competing writers before it is refused with 503."""
 
+    attempts_beside_others: int = 2
+    """How often of these it may be overtaken; from then on nobody else can append while it is decided."""
+
     rules: Limits = DEFAULT_LIMITS
     """How large and deep things and policies may become."""
 

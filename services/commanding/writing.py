@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from datetime import UTC, datetime
 
 from eventstore.errors import UnstorableEvent
-from eventstore.events import Appended, Conflict, RecordedEvent, StreamName
+from eventstore.events import Appended, Commit, Conflict, RecordedEvent, StreamName
 from eventstore.group import refused
 from protocol.enforcement.enforce import governing_policy
 from protocol.entities import EntityState
@@ -58,10 +58,11 @@ class Writer:
         draft = Draft(now=max(self._clock(), self._latest), limits=self._limits.rules, compile=self._states.compile)
         try:
             while todo or draft.effects:
+                if any(pending.attempts >= self._limits.attempts_beside_others for pending in todo):
+                    draft, todo = await self._append_alone(draft, todo, group)
+                    continue
                 await self._fill(draft, todo)
-                for verdict in draft.verdicts:
-                    self._conclude(verdict)
-                draft.verdicts.clear()
+                self._conclude_verdicts(draft)
                 if not draft.effects:
                     return
                 draft, todo = await self._append(draft, group)
@@ -138,21 +139,45 @@ class Writer:
 
     async def _append(self, draft: Draft, group: list[Pending]) -> tuple[Draft, list[Pending]]:
         """Append what was drafted. What is left is a draft of the effects that stand and the commands that do not."""
-        for effect in draft.effects:
-            effect.pending.taken = True
-        commits = [effect.commit for effect in draft.effects]
+        return await self._outcome(draft, group, self._appender.append(_taken(draft), recorded_at=draft.now))
+
+    async def _append_alone(
+        self, overtaken: Draft, todo: Iterable[Pending], group: list[Pending]
+    ) -> tuple[Draft, list[Pending]]:
+        """Decide and append all that is left, in order, while nobody else can append: it is not overtaken once more.
+
+        Two processes that write the same all the time would otherwise pass each other again and again, and whoever
+        loads more slowly would be refused in the end. What was drafted so far was decided before, so it goes.
+        """
+        left = {*todo, *(verdict.pending for verdict in overtaken.held)}
+        for effect in overtaken.effects:
+            left.update((effect.pending, *effect.repeats))
+        draft = Draft(now=overtaken.now, limits=self._limits.rules, compile=self._states.compile)
+
+        async def decide() -> list[Commit]:
+            await self._fill(draft, [pending for pending in group if pending in left])
+            self._conclude_verdicts(draft)
+            return _taken(draft)
+
+        return await self._outcome(draft, group, self._appender.append_alone(decide, recorded_at=draft.now))
+
+    async def _outcome(
+        self, draft: Draft, group: list[Pending], appending: Awaitable[Appended | Conflict]
+    ) -> tuple[Draft, list[Pending]]:
         epoch = self._states.epoch()
         try:
             with self._metrics.append_seconds.time():
-                outcome = await self._appender.append(commits, recorded_at=draft.now)
+                outcome = await appending
         except UnstorableEvent as error:
-            index = 0 if len(commits) == 1 else error.commit
+            index = 0 if len(draft.effects) == 1 else error.commit
             if index is None:
                 return await self._one_by_one(draft)
             self._ledger.close(draft.effects[index].pending, JsonInvalid(str(error)))
+            commits = [effect.commit for effect in draft.effects]
             outcome = Conflict(stale=refused(commits, streams=(), fallen=(index,)), repeated={})
         if isinstance(outcome, Appended):
-            self._commit(draft, outcome, epoch if self._states.epoch() == epoch else NO_EPOCH)
+            if outcome.events:
+                self._commit(draft, outcome, epoch if self._states.epoch() == epoch else NO_EPOCH)
             return Draft(now=draft.now, limits=self._limits.rules, compile=self._states.compile), []
         self._metrics.conflicts.inc()
         return self._again(draft, outcome, group)
@@ -221,6 +246,11 @@ class Writer:
         for pending in (effect.pending, *effect.repeats):
             self._ledger.close(pending, response_to_repeat(answer, originator, pending.auth), REPEATED)
 
+    def _conclude_verdicts(self, draft: Draft) -> None:
+        for verdict in draft.verdicts:
+            self._conclude(verdict)
+        draft.verdicts.clear()
+
     def _conclude(self, verdict: Verdict) -> None:
         """Answer what changes nothing; a refused command with an id may have been executed before: the log knows."""
         pending = verdict.pending
@@ -237,3 +267,10 @@ class Writer:
         for verdict in draft.held:
             await self.work([verdict.pending])
         return Draft(now=draft.now, limits=self._limits.rules, compile=self._states.compile), []
+
+
+def _taken(draft: Draft) -> list[Commit]:
+    """What the draft appends; from now on its commands may have taken effect."""
+    for effect in draft.effects:
+        effect.pending.taken = True
+    return [effect.commit for effect in draft.effects]

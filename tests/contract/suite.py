@@ -41,6 +41,64 @@ class AppendContract:
         assert [(e.stream, e.revision, e.position) for e in events] == [(PUMP, 3, 4)]
         assert await store.head() == 4
 
+    async def test_nobody_appends_between_a_decision_alone_and_its_append(self, store: EventStore) -> None:
+        others: list[asyncio.Task[Appended | Conflict]] = []
+
+        async def decide() -> list[Commit]:
+            others.append(asyncio.create_task(store.append([commit(PUMP, 0)], recorded_at=NOON)))
+            for _ in range(20):
+                assert await store.read_stream(PUMP) == []
+            return [commit(PUMP, 0), commit(TANK, 0)]
+
+        mine = await store.append_alone(decide, recorded_at=NOON)
+        assert isinstance(mine, Appended)
+        assert positions(mine.events) == [1, 2]
+        assert isinstance(await others[0], Conflict)
+        assert positions(await append(store, commit(PUMP, 1))) == [3]
+
+    async def test_those_who_decide_alone_wait_for_each_other(self, store: EventStore) -> None:
+        async def decide() -> list[Commit]:
+            return [commit(PUMP, len(await store.read_stream(PUMP)))]
+
+        outcomes = await asyncio.gather(*(store.append_alone(decide, recorded_at=NOON) for _ in range(8)))
+        assert all(isinstance(each, Appended) for each in outcomes)
+        assert [each.revision for each in await store.read_stream(PUMP)] == list(range(1, 9))
+
+    async def test_a_decision_alone_may_be_to_append_nothing(self, store: EventStore) -> None:
+        async def decide() -> list[Commit]:
+            return []
+
+        assert await store.append_alone(decide, recorded_at=NOON) == Appended(events=())
+        assert await store.head() == 0
+
+    async def test_a_decision_alone_that_fails_appends_nothing_and_lets_others_append(self, store: EventStore) -> None:
+        async def decide() -> list[Commit]:
+            raise LookupError
+
+        with pytest.raises(LookupError):
+            await store.append_alone(decide, recorded_at=NOON)
+        assert positions(await append(store, commit(PUMP, 0))) == [1]
+
+    async def test_a_decision_alone_is_refused_or_cannot_be_kept_like_any_other(self, store: EventStore) -> None:
+        await append(store, commit(PUMP, 0, command="c1"))
+
+        async def repeated() -> list[Commit]:
+            return [commit(PUMP, 1, command="c1"), commit(TANK, 0)]
+
+        async def contradictory() -> list[Commit]:
+            return [commit(TANK, 0), commit(TANK, 0)]
+
+        async def unstorable() -> list[Commit]:
+            return [commit(TANK, 0), commit(GATE, 0, event(b"{"))]
+
+        found = await store.append_alone(repeated, recorded_at=NOON)
+        assert isinstance(found, Conflict)
+        assert list(found.repeated) == [0]
+        assert await store.append_alone(contradictory, recorded_at=NOON) == Conflict(stale=frozenset({1}), repeated={})
+        with pytest.raises(UnstorableEvent):
+            await store.append_alone(unstorable, recorded_at=NOON)
+        assert positions(await append(store, commit(TANK, 0))) == [2]
+
     async def test_what_append_answers_is_what_is_read(self, store: EventStore) -> None:
         events = await append(store, commit(PUMP, 0, event(), event(None, kind="deleted"), command="c1"))
         assert tuple(await everything(store)) == events

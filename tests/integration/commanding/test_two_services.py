@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from datetime import UTC, datetime
 
 import pytest
@@ -19,6 +19,7 @@ from protocol.identifiers import ThingId
 from protocol.json import JsonValue
 from protocol.signals import Command, RetrieveThings
 from services.commanding.commanding import Commanding
+from services.commanding.limits import CommandingLimits
 from tests.waiting import eventually
 
 ALICE = AuthContext(subjects=("test:alice",))
@@ -27,7 +28,7 @@ THINGS = [ThingId(f"farm:pump-{number}") for number in range(5)]
 
 @asynccontextmanager
 async def process(
-    url: str, *, quiet: float = 3600, term: float = 1.0
+    url: str, *, quiet: float = 3600, term: float = 1.0, limits: CommandingLimits | None = None
 ) -> AsyncIterator[tuple[Commanding, SoleWriter, PostgresEventStore]]:
     """A service with everything of its own; it takes the lease after ``quiet`` seconds alone."""
     async with await create_pool(url, size=4) as pool, PostgresEventStore(pool) as store:
@@ -35,7 +36,11 @@ async def process(
         running = asyncio.create_task(lease.run())
         try:
             async with Commanding(
-                store=store, twins=TwinsReader(pool), sole_writer=lease, clock=lambda: datetime.now(UTC)
+                store=store,
+                twins=TwinsReader(pool),
+                sole_writer=lease,
+                clock=lambda: datetime.now(UTC),
+                limits=limits,
             ) as service:
                 yield service, lease, store
         finally:
@@ -110,6 +115,25 @@ async def test_blind_writes_of_both_are_all_kept(database_url: str) -> None:
         assert isinstance(attributes, dict)
         assert len(attributes) == 301
         assert await store.head() == 302
+
+
+@pytest.mark.parametrize("beside_others", [0, 1, 2])
+async def test_services_that_overtake_each_other_all_the_time_refuse_nothing(
+    database_url: str, beside_others: int
+) -> None:
+    limits = CommandingLimits(group_max=1, attempts_max=beside_others + 1, attempts_beside_others=beside_others)
+    async with AsyncExitStack() as stack:
+        entered = [await stack.enter_async_context(process(database_url, limits=limits)) for _ in range(3)]
+        services = [service for service, _, _ in entered]
+        await services[0].execute(create(THINGS[0]), ALICE)
+        futures = [
+            service.submit(put(THINGS[0], f"{number}-{turn}", turn), ALICE)
+            for turn in range(100)
+            for number, service in enumerate(services)
+        ]
+        answers = await asyncio.gather(*futures)
+        assert sorted(int(str(answer.headers["entity-revision"])) for answer in answers) == list(range(2, 302))
+        assert await entered[0][2].head() == 302
 
 
 @pytest.mark.parametrize("quiet", [3600, 0.05])

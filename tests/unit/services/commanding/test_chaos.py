@@ -20,7 +20,10 @@ TROUBLES: list[Trouble | None] = ["down", "lost before", "lost after", "unstorab
 @pytest.mark.parametrize("seed", range(25))
 async def test_every_command_takes_effect_exactly_as_it_was_answered(seed: int) -> None:
     dice = random.Random(seed)  # noqa: S311 - a repeatable choice
-    stage = Stage(limits=CommandingLimits(resolve_seconds=0.1, group_max=dice.choice([1, 3, 20])))
+    limits = CommandingLimits(
+        resolve_seconds=0.1, group_max=dice.choice([1, 3, 20]), attempts_beside_others=dice.choice([0, 1, 2])
+    )
+    stage = Stage(limits=limits)
     async with stage.service() as here, stage.service() as there:
         await here.execute(create(), ALICE)
         await there.execute(create(WELL), ALICE)

@@ -6,8 +6,8 @@ import pytest
 
 from services.commanding.errors import Contested, OutcomeUnknown, Overloaded, Stopping, StoreDown
 from services.commanding.limits import CommandingLimits
-from tests.unit.services.commanding.stage import ALICE, WELL, Stage, create, get, outcome, put, until
-from tests.unit.services.commanding.troubled import Trouble
+from tests.unit.services.commanding.stage import ALICE, PUMP, WELL, Stage, command, create, get, outcome, put, until
+from tests.unit.services.commanding.troubled import RivalledStore, Trouble
 
 
 async def test_a_command_overtaken_by_another_process_is_decided_again_on_what_that_left() -> None:
@@ -45,6 +45,68 @@ async def test_only_the_overtaken_and_what_builds_on_them_are_decided_again() ->
     assert results[0] in (201, 204)
     assert stage.revisions() == [1, 2, 3, 4]
     assert stage.revisions(WELL) == [1, 2, 3]
+
+
+async def test_commands_that_are_overtaken_every_time_are_executed_while_nobody_else_can_append() -> None:
+    store = RivalledStore()
+    stage = Stage(store=store)
+    async with stage.service() as service:
+        await service.execute(create(), ALICE)
+        await service.execute(create(WELL), ALICE)
+        store.rivalled = True
+        group = [
+            service.submit(each, ALICE, command_id=command_id)
+            for each, command_id in (
+                (put("a", 1), "m-1"),
+                (put("a", 2), "m-2"),
+                (get("/attributes/a"), None),
+                (put("a", 1), "m-1"),
+                (put("w", 1, WELL), None),
+                (command("delete", "/attributes/none"), None),
+            )
+        ]
+        results = [await outcome(future) for future in group]
+    assert results == [201, 204, 200, 201, 201, "things:attribute.notfound"]
+    assert group[2].result().value == 2
+    assert store.alone == 1
+    assert [event.path for event in store.events(f"thing:{PUMP}")[-2:]] == ["/attributes/a"] * 2
+    assert stage.revisions() == list(range(1, len(stage.revisions()) + 1))
+
+
+async def test_what_was_cancelled_before_it_was_decided_alone_is_not_executed() -> None:
+    store = RivalledStore()
+    stage = Stage(store=store)
+    async with stage.service() as service:
+        await service.execute(create(), ALICE)
+        store.rivalled = True
+        store.gate.clear()
+        blocker = service.submit(put("a", 1), ALICE)
+        await until(lambda: store.waiting == 1)
+        given_up, kept = service.submit(put("b", 1), ALICE), service.submit(put("c", 1), ALICE)
+        given_up.cancel()
+        store.gate.set()
+        assert [await outcome(blocker), await outcome(kept)] == [201, 201]
+    assert "/attributes/b" not in [event.path for event in store.events(f"thing:{PUMP}")]
+
+
+async def test_a_store_that_is_away_while_others_are_kept_from_it_is_told_as_ever() -> None:
+    stage = Stage(limits=CommandingLimits(attempts_beside_others=0, store_seconds=2))
+    async with stage.service() as service:
+        stage.twins.down = True
+        assert await outcome(service.submit(create(), ALICE)) == StoreDown.code
+        stage.twins.down = False
+        assert await outcome(service.submit(create(), ALICE)) == 201
+    assert stage.store.groups == []
+
+
+@pytest.mark.parametrize("trouble", ["down", "lost before", "lost after"])
+async def test_an_append_lost_while_others_are_kept_from_it_takes_effect_exactly_once(trouble: Trouble) -> None:
+    stage = Stage(limits=CommandingLimits(attempts_beside_others=0, store_seconds=2))
+    async with stage.service() as service:
+        await service.execute(create(), ALICE)
+        stage.store.troubles.append(trouble)
+        assert await outcome(service.submit(put("a", 1), ALICE)) == 201
+    assert stage.revisions() == [1, 2]
 
 
 async def test_a_command_that_is_overtaken_every_time_is_refused_in_the_end() -> None:
