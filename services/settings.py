@@ -104,7 +104,9 @@ class Settings(BaseSettings):
         default=None,
         description="PostgreSQL to use, as postgresql://user:password@host:port/name; unset starts an embedded one.",
     )
-    database_pool_size: Count = Field(default=10, description="Most connections held to the database.")
+    database_pool_size: Annotated[int, Field(ge=2)] = Field(
+        default=10, description="Most connections held to the database, 2 at least."
+    )
 
     amqp_url: AmqpUrl | None = Field(
         default=None, description="RabbitMQ to use, or off; unset starts an own broker where RabbitMQ is installed."

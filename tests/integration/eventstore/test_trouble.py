@@ -11,7 +11,7 @@ import asyncpg
 import pytest
 
 from eventstore.errors import AppendUnknown, StoreUnavailable
-from eventstore.events import StreamName
+from eventstore.events import Commit, StreamName
 from eventstore.feed import Feed
 from eventstore.migrations import migrate
 from eventstore.pool import Connection, create_pool
@@ -54,6 +54,26 @@ async def patient_revision(store: PostgresEventStore, stream: StreamName) -> int
             return len(await store.read_stream(stream))
         except StoreUnavailable:
             await asyncio.sleep(0.02)
+
+
+async def test_who_stands_still_while_deciding_alone_does_not_stop_others_for_ever(
+    store: PostgresEventStore, database_url: str
+) -> None:
+    begun, resumed = asyncio.Event(), asyncio.Event()
+
+    async def decide() -> list[Commit]:
+        begun.set()
+        await resumed.wait()
+        return [commit(PUMP, 0)]
+
+    alone = asyncio.create_task(store.append_alone(decide, recorded_at=NOON))
+    await begun.wait()
+    async with await create_pool(database_url, size=2) as pool, PostgresEventStore(pool) as other:
+        assert positions(await append(other, commit(PUMP, 0))) == [1]
+    resumed.set()
+    with pytest.raises(StoreUnavailable):
+        await alone
+    assert positions(await append(store, commit(PUMP, 1))) == [2]
 
 
 async def test_an_append_whose_connection_is_cut_has_an_unknown_outcome(
