@@ -154,7 +154,7 @@ def _visible_state(
 
 
 def _resolved(policy: PolicyState, context: Context) -> PolicyState:
-    """The policy's resolved view, with the imported entries that the caller may READ in the policy they come from."""
+    """The policy's resolved view, with the imported entries that the caller may READ whole where they are written."""
     roots, readable = context.limits.roots_of(policy.policy_id), Sources(context).shows
     view = resolved_view(policy.document, documents(context.policies), roots=roots, readable=readable)
     return replace(policy, document=view)

@@ -22,13 +22,7 @@ class Sources:
         self._trees: dict[PolicyId, PermissionTree | None] = {}
 
     def shows(self, origin: Origin) -> bool:
-        """Whether the caller may read any part of the entry."""
-        policy_id, label = origin
-        tree = self._tree(policy_id)
-        return tree is not None and tree.partial(("entries", label))
-
-    def shows_all(self, origin: Origin) -> bool:
-        """Whether the caller may read all of the entry, as it takes to see how it was."""
+        """Whether the caller may read all of the entry; of one that he may read in part nothing is shown."""
         policy_id, label = origin
         tree = self._tree(policy_id)
         return tree is not None and tree.unrestricted(("entries", label))

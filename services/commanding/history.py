@@ -113,7 +113,7 @@ class History:
         roots = self._limits.roots_of(policy.policy_id)
         then = await imported_then(self._store, policy.document, roots, moment)
         today = await self._about(sources_of(policy.document, then, roots=roots), auth)
-        view = resolved_view(policy.document, then, roots=roots, readable=Sources(today).shows_all)
+        view = resolved_view(policy.document, then, roots=roots, readable=Sources(today).shows)
         return replace(policy, document=view)
 
     async def _about(self, policies: tuple[PolicyId, ...], auth: AuthContext) -> Context:

@@ -255,9 +255,9 @@ class _Question:
         return Expected(200, value=self._selected(value) if self.ask.fields else value)
 
     def _sees(self, policy_id: str, label: str) -> bool:
-        """Whether the caller sees an entry in the policy that it is imported from."""
+        """Whether the caller sees all of an entry in the policy that it is imported from."""
         may = self.oracle.may("policy", policy_id, "READ")
-        return may is not None and may.partial(("entries", label))
+        return may is not None and may.unrestricted(("entries", label))
 
     def _value(self, shown: Document) -> Any:  # noqa: ANN401 - JSON
         value = at(shown, self.ask.path)
